@@ -1,0 +1,1 @@
+"""One translation for each place where people talk; an adapter knows no other and no database."""

@@ -1,0 +1,1 @@
+"""What is measured: ways side by side in one run, and their ratios."""

@@ -1,0 +1,16 @@
+"""`make bench`: runs every benchmark, or those whose names are given."""
+
+import importlib
+import sys
+
+NAMES = ["pictures", "request", "store"]
+
+
+def main() -> None:
+    """Runs the benchmarks one after the other."""
+    for name in sys.argv[1:] or NAMES:
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

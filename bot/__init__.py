@@ -1,0 +1,1 @@
+"""What the product is; it knows no platform and no database."""

@@ -1,0 +1,365 @@
+"""The nouns. Pure values: no I/O, no platform, no database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Detail = Literal["low", "high", "auto", "original"]
+Kind = Literal["question", "context", "command"]
+Mark = Literal["", "pinned", "dropped", "low", "high"]
+Finish = Literal["stop", "length", "filtered", "cut"]
+Loss = Literal["taken", "edited", "deleted"]
+PostId = str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadId:
+    """Where one conversation happens; every key in the database starts with its first two fields."""
+
+    platform: str
+    workspace: str
+    channel: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Where a file is; never its bytes."""
+
+    id: str
+    name: str
+    media_type: str = ""
+    """As the platform claims it; only the bytes decide."""
+    size: int | None = None
+    """Bytes, as the platform claims."""
+    url: str = ""
+    width: int | None = None
+    """Pixels, as the platform claims; good enough for an estimate, never for a decoder."""
+    height: int | None = None
+    linked: bool = False
+    """True for a picture's address in the text: it is sent on as it is and never fetched by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One post of a person, as its platform knows it."""
+
+    thread: ThreadId
+    id: str
+    author: str
+    text: str
+    sent_at: float
+    """Seconds since 1970, by the platform's clock; messages of a thread are ordered by it, then by id."""
+    attachments: tuple[Attachment, ...] = ()
+    kind: Kind = "question"
+    addressed: bool = False
+    """True when it speaks to the bot: such a message is the work until it is settled."""
+    to_others: bool = False
+    """True when it speaks to somebody else by mention: then it is never taken for a follow-up."""
+    edited_at: float | None = None
+    """Seconds since 1970; None for the first version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What was deleted: a workspace, or the part of it that the later fields narrow it to."""
+
+    platform: str
+    workspace: str
+    channel: str | None = None
+    root: str | None = None
+    message: str | None = None
+    attachment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture made ready for the model: upright, bounded, and with no metadata."""
+
+    digest: str
+    """SHA-256 of `data`, in hexadecimal."""
+    form: str
+    """The size rule it was made for, such as `tile-768` or `patch-2048-2500`."""
+    media_type: str
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+    original_width: int
+    """Pixels of the picture as people see it, after its orientation was applied."""
+    original_height: int
+    receipt: str
+    """What happened to it, in plain words: `seen`, `resized 4032×3024 → 1024×768`, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageKey:
+    """The name of a stored form; two workspaces never share one."""
+
+    platform: str
+    workspace: str
+    digest: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A stored form without its bytes: all that history and estimates need to know of it."""
+
+    key: ImageKey
+    media_type: str
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A numbered picture of a thread; its number never changes."""
+
+    number: int
+    message: Message
+    """The message that brought it; its platform has the original as long as that exists."""
+    attachment: Attachment
+    image: StoredImage | None = None
+    """None while it is not kept yet, when it could not be seen, and for a linked picture."""
+    width: int | None = None
+    """Pixels of the original as people see it; None when unknown, as for a linked picture."""
+    height: int | None = None
+    mark: Mark = ""
+    receipt: str = ""
+    """Empty until somebody looked: `seen`, `resized …`, or `not seen: …` with what to do."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether nobody has looked at it yet."""
+        return not self.receipt
+
+    @property
+    def visible(self) -> bool:
+        """Whether the model can be shown it."""
+        return (
+            self.mark != "dropped"
+            and (self.image is not None or self.attachment.linked)
+            and not self.receipt.startswith("not seen")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One step of a conversation as the model will read it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    author: str = ""
+    message: str = ""
+    """The id of the message that it comes from."""
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The settings that hold for one answer, resolved once."""
+
+    model: str
+    detail: Detail = "high"
+    limit: int = 1000
+    """Tokens that the answer may take, reasoning included."""
+    instructions: str = ""
+    """The system prompt."""
+    thread_key: str = ""
+    """A hash of the thread that helps the provider find its prompt cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, as the API counts them; `input` includes the cached and cache-written ones."""
+
+    input: int
+    output: int
+    """Includes `reasoning`."""
+    cached: int = 0
+    cache_written: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said, and what it cost."""
+
+    text: str
+    model: str
+    usage: Usage
+    cost: Decimal | None
+    """USD, to the nano-dollar; None where the price is unknown; 0 from the offline model."""
+    finish: Finish = "stop"
+    estimated: bool = False
+    """True when the stream broke before the API told its usage: then `usage` is our own estimate."""
+    list_cost: Decimal | None = None
+    """USD; set only by the offline model: what the same call would cost on `model`."""
+    unseen_links: tuple[int, ...] = ()
+    """Numbers of linked pictures that the API could not fetch, left out of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press under a reply or a card; the token is a row, so it survives a restart."""
+
+    label: str
+    token: str
+    style: Literal["", "primary", "danger"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person reads: an answer or an apology, and under it what it cost."""
+
+    text: str
+    """Markdown, from the model: untrusted."""
+    footer: tuple[str, ...] = ()
+    """Lines; the first is always `1,203 in · 42 out · $0.0034`."""
+    receipts: tuple[str, ...] = ()
+    """A line for each picture that was changed or not seen."""
+    failed: bool = False
+    """True for an apology."""
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer one message, until a deadline."""
+
+    message: Message
+    number: int
+    """Grows with each claim of the thread and fences every later write."""
+    version: int
+    """The version of the message that is to be answered."""
+    failures: int
+    """Times that it was tried before and failed or died; handing back does not count."""
+    until: float
+    """Seconds since 1970, by the database's clock."""
+    reply: Reply | None = None
+    """Recorded already and still to be posted: the model is not asked again."""
+    posts: tuple[PostId, ...] = ()
+    """Posts of this message's reply that are known to be on the platform, first to last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A cap on money; `period` names the time it holds for, so that a new one starts by itself."""
+
+    scope: Literal["person", "channel", "workspace"]
+    subject: str
+    """The person's or channel's id; empty for a workspace."""
+    period: str
+    """`2026-11-22` for a day, `2026-11` for a month; UTC."""
+    cap: Decimal
+    """USD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to the model, noted before it is made."""
+
+    model: str
+    detail: Detail
+    input_tokens: int | None
+    """Our estimate; None where the model's rule is unknown."""
+    reserve: Decimal | None
+    """USD, the most it can cost; None where the price is unknown."""
+    price_source: str
+    budgets: tuple[Budget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a thread, a person or a workspace has cost so far."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+    """USD, over the calls whose price is known."""
+    unpriced: int = 0
+    """Calls whose price is unknown."""
+    possibly_charged: int = 0
+    """Calls whose usage never came; they stand in `cost` at the most they can have cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """One line of the ledger's sums."""
+
+    day: str
+    platform: str
+    workspace: str
+    model: str
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEstimate:
+    """What one picture would cost, or why nobody can say."""
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    seen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Detail → width and height in pixels that the model sees."""
+    tokens: Mapping[str, int | None] = field(default_factory=dict)
+    """Detail → tokens; None where the model refuses the picture at that detail."""
+    error: str = ""
+    """Why it cannot be seen; also `size unknown` for a linked picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a question would cost before it is asked; every figure is `about`."""
+
+    model: str
+    detail: Detail
+    certainty: Literal["documented", "assumed", "unknown"]
+    """How far the model's picture rule is known."""
+    pictures: tuple[PictureEstimate, ...]
+    text_tokens: int
+    """All words of the request: instructions, labels and question."""
+    question_tokens: int
+    """The question alone."""
+    input_tokens: int | None
+    limit: int
+    """Tokens that the answer may take."""
+    input_cost: Decimal | None
+    """USD."""
+    most: Decimal | None
+    """USD, with an answer of `limit` tokens."""
+    follow_up_tokens: int | None
+    """Input of the next question in the thread, if the answer takes half of its limit."""
+    follow_up_cost: Decimal | None
+    price_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A slash command, a shortcut or a menu item, answered at once by the process that heard it."""
+
+    name: str
+    platform: str
+    workspace: str
+    channel: str
+    author: str
+    root: str | None = None
+    text: str = ""
+    """What was typed after the command's name."""
+    attachments: tuple[Attachment, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The answer to a command, in Markdown."""
+
+    title: str
+    text: str
+    private: bool = True
+    buttons: tuple[Button, ...] = ()

@@ -1,0 +1,165 @@
+"""The doors: what the bot asks of a platform, a model and a store, and what an adapter may ask of the bot."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Protocol
+
+from bot.domain import (
+    Answer,
+    Ask,
+    Attachment,
+    Call,
+    Card,
+    Claim,
+    Command,
+    Image,
+    ImageKey,
+    Loss,
+    Message,
+    Picture,
+    PostId,
+    Reply,
+    Scope,
+    Spent,
+    ThreadId,
+    Turn,
+    UsageRow,
+)
+
+
+class Draft(Protocol):
+    """The one visible reply to a message, whoever posts it and however often."""
+
+    async def show(self, text: str) -> tuple[PostId, ...]:
+        """Shows the answer so far, all of it; an empty text is the sign that somebody is at work.
+
+        Paced by the adapter: it may skip, it never waits for a rate limit, it never raises.
+        """
+
+    async def finish(self, reply: Reply) -> tuple[PostId, ...]:
+        """Completes the reply and returns all its posts; looks before it posts again."""
+
+    async def withdraw(self) -> None:
+        """Takes back what was shown, since the question is gone; never raises."""
+
+
+class Adapter(Protocol):
+    """A place where people talk: Slack, Discord, the local page, the terminal."""
+
+    name: str
+
+    async def listen(self, desk: "Desk") -> None:
+        """Hands every message to the desk until cancelled, and acknowledges only what the desk has stored."""
+
+    async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+        """Reads a file with the platform's credentials, from its hosts only, bounded in bytes and seconds.
+
+        Raises PictureUnseen when it cannot be had and TransientError when it may be had later.
+        """
+
+    async def earlier(self, message: Message) -> list[Message]:
+        """What the thread already holds before this message, oldest first, as far as the platform tells."""
+
+    def draft(self, claim: Claim) -> Draft:
+        """The reply to the claimed message, picking up the posts that the claim knows."""
+
+
+class Desk(Protocol):
+    """What an adapter may ask of the bot."""
+
+    async def accept(self, message: Message) -> None:
+        """Returns once the message is safely stored, merged with what was known of it, or not ours."""
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        """Erases what people deleted and returns the posts that answered it, for the adapter to delete."""
+
+    async def run(self, command: Command) -> Card:
+        """Answers a command at once; never calls the model, never queues."""
+
+    async def press(self, button: str, person: str) -> Card | None:
+        """Does what the button's token stands for."""
+
+
+class Model(Protocol):
+    """Something that answers questions about pictures, for money."""
+
+    def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncIterator[str | Answer]:
+        """Yields words as they come, and last the whole Answer with the API's own usage."""
+
+
+class Store(Protocol):
+    """The memory. Each method is one transaction; it takes and returns nouns.
+
+    A write under a claim raises Superseded when the claim is no longer ours. Any method raises Outage when the
+    database is away, locked or full.
+    """
+
+    async def accept(self, message: Message, *, quiet: float = 3.0) -> bool:
+        """Stores a message or merges it with the one that is there; True when there is work to do now or soon.
+
+        Addressed if either was; the newest edit wins; a deletion always wins, even one that came first. An edit of
+        the thread's last question makes it work again, due after `quiet` seconds.
+        """
+
+    async def participation(self, thread: ThreadId, author: str) -> str:
+        """`asker` when this person has asked in the thread, `guest` when only others have, else `stranger`."""
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        """Erases messages, answers, pictures and marks; leaves tombstones; returns the posts of erased answers."""
+
+    async def claim(
+        self, platforms: Collection[str], *, thread: ThreadId | None = None
+    ) -> Claim | None:
+        """Claims the longest-due thread and returns its oldest unanswered message; None when nothing is due."""
+
+    async def renew(self, claims: Sequence[Claim]) -> Mapping[ThreadId, Loss]:
+        """Prolongs the leases and returns those of the claims that no longer hold, and why."""
+
+    async def pictures(self, claim: Claim) -> list[Picture]:
+        """The thread's pictures up to the claimed message in the order of their numbers, numbering new ones."""
+
+    async def keep(self, claim: Claim, number: int, image: Image) -> None:
+        """Stores the prepared form of a picture and its receipt."""
+
+    async def note(self, claim: Claim, number: int, receipt: str) -> None:
+        """Notes a receipt without a picture: `not seen: …`, or `linked` for one that is sent on by its address."""
+
+    async def load(self, key: ImageKey) -> bytes:
+        """The bytes of a stored form, checked against their digest; raises PictureUnseen when they are gone."""
+
+    async def history(self, claim: Claim) -> list[Turn]:
+        """The conversation up to and with the claimed message, oldest first, pictures without their bytes."""
+
+    async def attempt(self, claim: Claim, call: Call) -> int:
+        """Notes a call before it is made and reserves its maximum in every budget; returns the call's number.
+
+        Raises BudgetSpent when a budget has no room; then nothing is reserved.
+        """
+
+    async def close(self, claim: Claim, call: int, *, charged: bool) -> None:
+        """Ends a call that gave no answer: its reserve is released, or kept as possibly charged."""
+
+    async def record(
+        self, claim: Claim, reply: Reply, *, call: int | None = None, answer: Answer | None = None
+    ) -> None:
+        """Stores the reply before it is posted; with an answer, closes its call with usage and cost."""
+
+    async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
+        """Notes which posts carry the reply."""
+
+    async def settle(self, claim: Claim) -> None:
+        """The message is answered; the thread moves on to its next one."""
+
+    async def hand_back(self, claim: Claim) -> None:
+        """Gives the claim back, due at once, as if it had never been tried."""
+
+    async def postpone(self, claim: Claim, delay: float, *, failed: bool) -> None:
+        """Gives the claim back, due in `delay` seconds; `failed` says whether it counts as a failure."""
+
+    async def thread_spent(self, thread: ThreadId) -> Spent:
+        """What the thread has cost so far."""
+
+    async def usage(self, *, since: float | None = None) -> list[UsageRow]:
+        """The ledger's sums by day, place and model, newest first."""
+
+    async def purge(self) -> int:
+        """Erases threads past their retention date; returns how many."""

@@ -1,0 +1,1 @@
+"""Threads, answers, pictures and money, kept in one SQL database."""

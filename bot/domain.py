@@ -363,3 +363,12 @@ class Card:
     text: str
     private: bool = True
     buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's report: what is configured or missing, and the mend."""
+
+    name: str
+    ok: bool
+    text: str

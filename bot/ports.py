@@ -72,6 +72,9 @@ class Desk(Protocol):
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases what people deleted and returns the posts that answered it, for the adapter to delete."""
 
+    async def last_seen(self, platform: str) -> float | None:
+        """When the newest message stored from this platform was sent, in seconds since 1970."""
+
     async def run(self, command: Command) -> Card:
         """Answers a command at once; never calls the model, never queues."""
 
@@ -102,6 +105,9 @@ class Store(Protocol):
 
     async def participation(self, thread: ThreadId, author: str) -> str:
         """`asker` when this person has asked in the thread, `guest` when only others have, else `stranger`."""
+
+    async def last_seen(self, platform: str) -> float | None:
+        """When the newest message stored from this platform was sent, in seconds since 1970."""
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases messages, answers, pictures and marks; leaves tombstones; returns the posts of erased answers."""

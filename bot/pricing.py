@@ -1,0 +1,255 @@
+"""Usage → money. Decimal, rounded half-even to the nano-dollar for each call; an unknown price is None, never 0.
+
+A price comes from the installer's file, else from the list prices of genai-prices by the model's name, whatever
+the endpoint's address; nothing here ever asks a network.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from genai_prices import Usage as ListUsage
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
+
+from bot.domain import Usage
+from bot.errors import SetupError
+
+NANO_DOLLAR = Decimal("1e-9")
+SHOWN = Decimal("0.0001")
+MILLION = 1_000_000
+# Longer than any model's name; a longer one is nonsense, and each lookup that fails is remembered by the library.
+MAX_NAME_CHARS = 200
+KEYS = ("input", "output", "cached", "cache_write")
+# What a provider appends to a model's name for its release: `-2025-08-07` or `-20250807`.
+RELEASE = re.compile(r"-20\d\d-?\d\d-?\d\d$")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens, as the installer's file says."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    cache_write: Decimal
+
+    def cost(self, usage: Usage) -> Decimal:
+        """The price of one call, not rounded."""
+        plain = usage.input - usage.cached - usage.cache_written
+        return (
+            self.input * plain
+            + self.cached * usage.cached
+            + self.cache_write * usage.cache_written
+            + self.output * usage.output
+        ) / MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class ListPrice:
+    """A model's entry in genai-prices."""
+
+    provider: Provider
+    model: ModelInfo
+
+    def cost(self, usage: Usage) -> Decimal:
+        """The price of one call, not rounded; cached and long-context tiers included."""
+        counted = ListUsage(
+            input_tokens=usage.input,
+            cache_read_tokens=usage.cached,
+            cache_write_tokens=usage.cache_written,
+            output_tokens=usage.output,
+        )
+        return self.model.calc_price(counted, self.provider).total_price
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What models cost."""
+
+    own: Mapping[str, Price] = field(default_factory=dict)
+    """By model, from the installer's file."""
+    file: str = ""
+    """The name of that file."""
+    free: bool = False
+    """True for the offline model: nothing is charged, whatever the list says."""
+
+    @classmethod
+    def load(cls, path: Path | None, *, free: bool = False) -> Self:
+        """Reads the installer's price file, if there is one; raises SetupError that names what is wrong in it."""
+        if path is None:
+            return cls(free=free)
+        return cls(read_file(path), path.name, free)
+
+    def cost(self, model: str, usage: Usage) -> Decimal | None:
+        """USD for one call; None where the price is unknown or the usage cannot be one."""
+        if not sound(usage):
+            return None
+        return Decimal(0) if self.free else self.list_cost(model, usage)
+
+    def list_cost(self, model: str, usage: Usage) -> Decimal | None:
+        """USD that one call would cost if nothing were free."""
+        price = self.price(model)
+        if price is None or not sound(usage):
+            return None
+        return price.cost(usage).quantize(NANO_DOLLAR, ROUND_HALF_EVEN)
+
+    def most(self, model: str, input_tokens: int | None, limit: int) -> Decimal | None:
+        """The most that a call can cost: all of its input at the dearest price, and an answer of `limit` tokens."""
+        if input_tokens is None:
+            return None
+        kinds = (
+            Usage(input_tokens, limit),
+            Usage(input_tokens, limit, cached=input_tokens),
+            Usage(input_tokens, limit, cache_written=input_tokens),
+        )
+        costs = [cost for usage in kinds if (cost := self.cost(model, usage)) is not None]
+        return max(costs, default=None)
+
+    def known(self, model: str) -> bool:
+        """Whether the model has a price."""
+        return self.price(model) is not None
+
+    def source(self, model: str) -> str:
+        """Where the model's price comes from, in words for a card."""
+        price = self.price(model)
+        if price is None:
+            return "unknown"
+        return self.file if isinstance(price, Price) else f"list price (genai-prices {release()})"
+
+    def context_window(self, model: str) -> int | None:
+        """Tokens that the model reads at most, as far as the list knows."""
+        listed = find(model)
+        return listed.model.context_window if listed else None
+
+    def price(self, model: str) -> Price | ListPrice | None:
+        """The installer's price, else the list's."""
+        for name in names(model):
+            if name in self.own:
+                return self.own[name]
+        listed = find(model)
+        return listed if listed and is_priced(listed.model) else None
+
+
+def dollars(cost: Decimal) -> str:
+    """`$0.0034`; `<$0.0001` for what is more than nothing and less than that."""
+    if 0 < cost < SHOWN:
+        return f"<${SHOWN}"
+    return f"${cost.quantize(SHOWN, ROUND_HALF_EVEN):,f}"
+
+
+def sound(usage: Usage) -> bool:
+    """Whether these are counts: whole, not negative, and no part more than the whole."""
+    counts = (usage.input, usage.output, usage.cached, usage.cache_written)
+    if any(type(count) is not int or count < 0 for count in counts):
+        return False
+    return usage.cached + usage.cache_written <= usage.input
+
+
+def find(model: str) -> ListPrice | None:
+    """The list's entry for a model by its name, with or without its provider, release or Azure's spelling."""
+    snapshot = get_snapshot()
+    for name in names(model):
+        for where, what in searches(name):
+            if found := look_up(snapshot, where, what):
+                return found
+    return None
+
+
+def searches(name: str) -> Iterator[tuple[str | None, str]]:
+    """Provider and name to look for, the likeliest first."""
+    provider, slash, rest = name.rpartition("/")
+    if slash:
+        # A name with a slash says whose model it is; OpenRouter, which sells under such names, lists most.
+        yield provider, rest
+        yield "openrouter", name
+    yield None, rest
+    if rest.startswith("ft:"):
+        yield "openai", rest
+
+
+def look_up(snapshot: DataSnapshot, provider: str | None, name: str) -> ListPrice | None:
+    """The entry of this name, at this provider or at the one that such names belong to."""
+    try:
+        return ListPrice(*snapshot.find_provider_model(name, None, provider, None))
+    except LookupError:
+        return None
+
+
+def names(model: str) -> Iterator[str]:
+    """What the model may be listed as: its name, then its name without a release."""
+    name = model.strip().lower()
+    if name and len(name) <= MAX_NAME_CHARS:
+        yield name
+        if RELEASE.search(name):
+            yield RELEASE.sub("", name)
+
+
+def is_priced(model: ModelInfo) -> bool:
+    """Whether the list knows what the model's input and output cost; some entries hold neither."""
+    price: ModelPrice = model.get_prices(datetime.now(UTC))
+    sides = (price.input_mtok, price.output_mtok)
+    return all(isinstance(side, Decimal | TieredPrices) for side in sides)
+
+
+def release() -> str:
+    """The version of the price list."""
+    return version("genai-prices")
+
+
+def read_file(path: Path) -> dict[str, Price]:
+    """The installer's prices; raises SetupError that names the file, the key and the mend."""
+    try:
+        content = json.loads(
+            path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal
+        )
+    except OSError as error:
+        raise SetupError(f"BOT_PRICES names {path}, which cannot be read.") from error
+    except (ValueError, RecursionError) as error:
+        raise SetupError(f"BOT_PRICES names {path}, which is not JSON in UTF-8.") from error
+    if not isinstance(content, dict):
+        raise SetupError(
+            f'{path} should hold {{"model": {{"input": 0.2, "output": 1.2}}}}, in USD per million tokens.'
+        )
+    return {
+        model.strip().lower(): read_price(path, model, entry) for model, entry in content.items()
+    }
+
+
+def read_price(path: Path, model: str, entry: object) -> Price:
+    """One model's prices; without one of its own, cached or cache-written input costs what input costs."""
+    if not isinstance(entry, dict):
+        raise SetupError(
+            f'{path}: "{model}" should hold "input" and "output", in USD per million tokens.'
+        )
+    if unknown := sorted(set(entry) - set(KEYS)):
+        raise SetupError(f'{path}: "{model}" has "{unknown[0]}"; it takes {", ".join(KEYS)}.')
+    if missing := [key for key in KEYS[:2] if entry.get(key) is None]:
+        raise SetupError(f'{path}: "{model}" lacks "{missing[0]}", in USD per million tokens.')
+    plain = read_amount(path, model, "input", entry["input"])
+    return Price(
+        input=plain,
+        output=read_amount(path, model, "output", entry["output"]),
+        cached=read_amount(path, model, "cached", entry.get("cached", plain)),
+        cache_write=read_amount(path, model, "cache_write", entry.get("cache_write", plain)),
+    )
+
+
+def read_amount(path: Path, model: str, key: str, value: object) -> Decimal:
+    """USD per million tokens, as a number or a string."""
+    try:
+        amount = Decimal(value) if isinstance(value, str | Decimal) else None
+    except InvalidOperation:
+        amount = None
+    # A thousand times the dearest model there is: what is more is a slip, such as a price per token.
+    if amount is None or not amount.is_finite() or not 0 <= amount <= MILLION:
+        raise SetupError(
+            f'{path}: "{key}" of "{model}" should be USD per million tokens, such as 0.25.'
+        )
+    return amount

@@ -1,6 +1,6 @@
 """The doors: what the bot asks of a platform, a model and a store, and what an adapter may ask of the bot."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from bot.domain import (
@@ -37,6 +37,9 @@ class Draft(Protocol):
 
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply and returns all its posts; looks before it posts again."""
+
+    async def leave(self) -> None:
+        """Stops showing and leaves what is there: somebody else completes the reply; never raises."""
 
     async def withdraw(self) -> None:
         """Takes back what was shown, since the question is gone; never raises."""
@@ -85,7 +88,7 @@ class Desk(Protocol):
 class Model(Protocol):
     """Something that answers questions about pictures, for money."""
 
-    def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncIterator[str | Answer]:
+    def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncGenerator[str | Answer, None]:
         """Yields words as they come, and last the whole Answer with the API's own usage."""
 
 

@@ -1,0 +1,233 @@
+"""Turns → the turns that fit the budget. Pure.
+
+A provider's prompt cache holds as long as a request begins with the same bytes as the one before, so older pictures
+are shed in batches: nothing changes while a thread grows up to its room, then enough goes at once that several more
+questions fit. What went is not stored. It is derived by going through the thread's questions again, one by one,
+each shedding what it shed when it was asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot import tokens
+from bot.domain import Ask, Detail, Picture, Turn
+
+MAX_BYTES = (
+    35_000_000  # of pictures in one request; OpenAI refuses somewhere above (facts of 2026-11)
+)
+MAX_PICTURES = 100  # more are slow to send and hard to speak of
+KEPT_SHARE = 0.7  # of the room that stays filled after shedding: the rest is for the next questions
+TURN_TOKENS = 4  # around each message of a request
+LABEL_TOKENS = 12  # the words that name a picture
+ASSUMED_PICTURE_TOKENS = 3_000  # room for a picture whose tokens nobody can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one request may hold."""
+
+    tokens: int
+    bytes: int = MAX_BYTES
+    pictures: int = MAX_PICTURES
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The conversation as it is sent, and what had to be left out of it."""
+
+    turns: tuple[Turn, ...]
+    tokens: int
+    """Input, estimated; pictures of unknown cost stand at an assumption."""
+    new_picture_tokens: int | None
+    """Tokens of pictures since the last answer; None where nobody can tell."""
+    earlier_picture_tokens: int | None
+    lowered: tuple[int, ...] = ()
+    """Numbers of pictures sent at low detail to save room."""
+    left_out: tuple[int, ...] = ()
+    """Numbers of pictures not sent any more."""
+    turns_left_out: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the person is told of it, a line each."""
+        lines = []
+        if self.lowered:
+            lines.append(f"{named(self.lowered)} sent at low detail, to fit the thread's room")
+        if self.left_out:
+            lines.append(f"{named(self.left_out)} no longer sent, to fit the thread's room")
+        if self.turns_left_out:
+            lines.append(f"the thread's first {self.turns_left_out} messages no longer sent")
+        return tuple(lines)
+
+
+def fit(turns: Sequence[Turn], ask: Ask, room: Room) -> Fitted:
+    """Leaves out what does not fit: oldest first, in batches, never the question, never a pinned picture."""
+    shed = Shed()
+    sizes = [Size.of(turn, ask) for turn in turns]
+    for end in questions(turns):
+        shed = shed_for(turns[: end + 1], sizes[: end + 1], shed, ask, room)
+    return fitted(turns, sizes, shed, ask)
+
+
+def picture_tokens(picture: Picture, detail: Detail, model: str) -> int | None:
+    """Tokens of a picture as it is sent; None where nobody can tell."""
+    if picture.image is None:
+        return None
+    return tokens.rule(model).count(picture.image.width, picture.image.height, detail)
+
+
+def detail_of(picture: Picture, ask: Ask) -> Detail:
+    """The detail that holds for this picture: its mark, else the question's."""
+    return picture.mark if picture.mark in ("low", "high") else ask.detail
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """What has gone so far."""
+
+    lowered: frozenset[int] = frozenset()
+    out: frozenset[int] = frozenset()
+    first: int = 0
+    """Index of the first turn that is still sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one turn takes, without its pictures, and what each of its pictures takes at either detail."""
+
+    text: int
+    full: dict[int, int] = field(default_factory=dict)
+    low: dict[int, int] = field(default_factory=dict)
+    bytes: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, turn: Turn, ask: Ask) -> "Size":
+        seen = [picture for picture in turn.pictures if picture.visible]
+        full = {p.number: room_of(p, detail_of(p, ask), ask.model) for p in seen}
+        low = {p.number: min(full[p.number], room_of(p, "low", ask.model)) for p in seen}
+        weights = {p.number: p.image.size if p.image else 0 for p in seen}
+        text = TURN_TOKENS + tokens.text(turn.text) + LABEL_TOKENS * len(turn.pictures)
+        return cls(text, full, low, weights)
+
+
+def room_of(picture: Picture, detail: Detail, model: str) -> int:
+    counted = picture_tokens(picture, detail, model)
+    return ASSUMED_PICTURE_TOKENS if counted is None else counted
+
+
+def questions(turns: Sequence[Turn]) -> list[int]:
+    """Indexes of the turns that were, or are now, the end of a request."""
+    last = len(turns) - 1
+    return [
+        index
+        for index, turn in enumerate(turns)
+        if turn.role == "user" and (index == last or turns[index + 1].role == "assistant")
+    ]
+
+
+def shed_for(
+    turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask, room: Room
+) -> Shed:
+    """What has gone once the last of these turns is asked."""
+    if fits(taken(sizes, shed, ask), room):
+        return shed
+    goal = Room(*(int(part * KEPT_SHARE) for part in (room.tokens, room.bytes, room.pictures)))
+    older = [
+        picture.number
+        for turn in turns[:-1]
+        for picture in turn.pictures
+        if picture.visible and picture.mark != "pinned"
+    ]
+    if taken(sizes, shed, ask).tokens > room.tokens:
+        cheaper = {n for size in sizes for n in size.low if size.low[n] < size.full[n]}
+        for number in older:
+            if taken(sizes, shed, ask).tokens <= goal.tokens:
+                return shed
+            if number in cheaper:
+                shed = replace(shed, lowered=shed.lowered | {number})
+    for number in older:
+        if fits(taken(sizes, shed, ask), goal):
+            return shed
+        shed = replace(shed, out=shed.out | {number})
+    while shed.first < len(turns) - 1 and taken(sizes, shed, ask).tokens > goal.tokens:
+        shed = replace(shed, first=shed.first + 1)
+    while 0 < shed.first < len(turns) - 1 and turns[shed.first].role == "assistant":
+        shed = replace(shed, first=shed.first + 1)
+    return shed
+
+
+def taken(sizes: Sequence[Size], shed: Shed, ask: Ask) -> Room:
+    """What a request takes of its room."""
+    total = TURN_TOKENS + tokens.text(ask.instructions)
+    weight = count = 0
+    for index, size in enumerate(sizes):
+        if index >= shed.first or size.full.keys() - shed.out:
+            total += size.text
+        for number, full in size.full.items():
+            if number in shed.out:
+                continue
+            total += size.low[number] if number in shed.lowered else full
+            weight += size.bytes[number]
+            count += 1
+    return Room(total, weight, count)
+
+
+def fits(taken: Room, room: Room) -> bool:
+    return (
+        taken.tokens <= room.tokens
+        and taken.bytes <= room.bytes
+        and taken.pictures <= room.pictures
+    )
+
+
+def fitted(turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask) -> Fitted:
+    """The turns with their marks set, without those that went whole."""
+    sent = tuple(
+        replace(turn, pictures=tuple(marked(picture, shed) for picture in turn.pictures))
+        for index, turn in enumerate(turns)
+        if index >= shed.first or any(kept(picture, shed) for picture in turn.pictures)
+    )
+    news = newest(turns)
+    return Fitted(
+        turns=sent,
+        tokens=taken(sizes, shed, ask).tokens,
+        new_picture_tokens=spent_on(turns[news:], shed, ask),
+        earlier_picture_tokens=spent_on(turns[:news], shed, ask),
+        lowered=tuple(sorted(shed.lowered - shed.out)),
+        left_out=tuple(sorted(shed.out)),
+        turns_left_out=len(turns) - len(sent),
+    )
+
+
+def newest(turns: Sequence[Turn]) -> int:
+    """Index of the first turn after the last answer."""
+    answered = [index for index, turn in enumerate(turns) if turn.role == "assistant"]
+    return answered[-1] + 1 if answered else 0
+
+
+def kept(picture: Picture, shed: Shed) -> bool:
+    return picture.visible and picture.number not in shed.out
+
+
+def marked(picture: Picture, shed: Shed) -> Picture:
+    if picture.number in shed.out:
+        return replace(picture, mark="dropped")
+    return replace(picture, mark="low") if picture.number in shed.lowered else picture
+
+
+def spent_on(turns: Sequence[Turn], shed: Shed, ask: Ask) -> int | None:
+    """Tokens of the pictures in these turns, as they are sent."""
+    total = 0
+    for turn in turns:
+        for picture in turn.pictures:
+            if kept(picture, shed):
+                counted = picture_tokens(picture, detail_of(marked(picture, shed), ask), ask.model)
+                if counted is None:
+                    return None
+                total += counted
+    return total
+
+
+def named(numbers: Sequence[int]) -> str:
+    words = ", ".join(str(number) for number in numbers)
+    return f"picture {words}" if len(numbers) == 1 else f"pictures {words}"

@@ -196,8 +196,10 @@ class Answer:
     finish: Finish = "stop"
     estimated: bool = False
     """True when the stream broke before the API told its usage: then `usage` is our own estimate."""
+    offline: bool = False
+    """True when no provider was asked: it is free."""
     list_cost: Decimal | None = None
-    """USD; set only by the offline model: what the same call would cost on `model`."""
+    """USD; only when offline and where it is known: what the same call would cost on `model`."""
     unseen_links: tuple[int, ...] = ()
     """Numbers of linked pictures that the API could not fetch, left out of the request."""
 
@@ -224,6 +226,10 @@ class Reply:
     failed: bool = False
     """True for an apology."""
     buttons: tuple[Button, ...] = ()
+    answer: Answer | None = None
+    """Its numbers, for programs; not stored with the reply, so None when it is posted after a crash."""
+    looked: tuple[str, ...] = ()
+    """Like `receipts`, but a line for every new picture, also for those simply seen; not stored."""
 
 
 @dataclass(frozen=True, slots=True)

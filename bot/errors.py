@@ -58,6 +58,12 @@ class Stalled(TransientError):
     charged = True
 
 
+class Unposted(TransientError):
+    """The reply is recorded, but its platform did not take it yet."""
+
+    counts = False
+
+
 class PermanentError(ThreadsightError):
     """Trying again never helps."""
 

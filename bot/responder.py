@@ -1,0 +1,332 @@
+"""One claimed message → one posted answer."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+
+from bot import budgets, footer, history, images, tokens
+from bot.domain import (
+    Answer,
+    Ask,
+    Call,
+    Claim,
+    Image,
+    Picture,
+    Reply,
+    ThreadId,
+    Turn,
+)
+from bot.errors import (
+    BudgetSpent,
+    PermanentError,
+    PictureRefused,
+    PictureUnseen,
+    ThreadsightError,
+    TransientError,
+    Unposted,
+)
+from bot.history import Fitted, Room
+from bot.ports import Adapter, Draft, Model, Store
+from bot.pricing import Prices
+
+REFUSALS = 2  # pictures that the API refuses are left out and it is asked again, so often
+PATIENCE = (
+    1  # failures after which a file that cannot be fetched is given up, and the rest answered
+)
+FILES_AT_ONCE = 4  # in memory, whole, in this process
+
+NO_PICTURE = (
+    "There is no picture in this thread yet: post one together with your question, and I will "
+    "look at it."
+)
+log = structlog.get_logger("threadsight.responder")
+
+UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
+GONE = "the original is gone, so this smaller form is what I have"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for every answer of this process."""
+
+    ask: Ask
+    history_tokens: int
+    budget_person_day: Decimal
+    budget_workspace_month: Decimal
+
+
+class Responder:
+    """Turns a claim into a reply that people can read."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: Model,
+        adapters: Mapping[str, Adapter],
+        prices: Prices,
+        policy: Policy,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.store = store
+        self.model = model
+        self.adapters = adapters
+        self.prices = prices
+        self.policy = policy
+        self.now = now
+        self.files = asyncio.Semaphore(FILES_AT_ONCE)
+
+    def draft(self, claim: Claim) -> Draft:
+        """The reply to this message, as its platform shows it."""
+        return self.adapters[claim.message.thread.platform].draft(claim)
+
+    async def respond(self, claim: Claim, draft: Draft) -> Reply:
+        """Answers the claimed message, or posts the answer that is already recorded for it."""
+        reply = claim.reply or await self.compose(claim, draft)
+        await self.post(claim, draft, reply)
+        return reply
+
+    async def apologise(self, claim: Claim, draft: Draft, sentence: str) -> Reply:
+        """Answers with a sentence, so that nobody is left waiting."""
+        reply = await self.say(claim, sentence)
+        await self.post(claim, draft, reply)
+        return reply
+
+    async def compose(self, claim: Claim, draft: Draft) -> Reply:
+        """Looks at the pictures, asks the model, and records what it said."""
+        ask = self.resolve(claim)
+        await self.show(claim, draft, "")
+        await self.catch_up(claim)
+        await self.look(claim, ask)
+        refused = 0
+        while True:
+            turns = await self.store.history(claim)
+            if sentence := unanswerable(turns):
+                return await self.say(claim, sentence, footer.receipts(brought(turns)))
+            fitted = history.fit(turns, ask, self.room(ask))
+            try:
+                return await self.ask(claim, draft, fitted, ask)
+            except PictureRefused as error:
+                refused += 1
+                if refused > REFUSALS:
+                    raise
+                await self.leave_out(claim, suspects(error, fitted), error.sentence)
+
+    async def ask(self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask) -> Reply:
+        """Pays for one call; a budget without room for it gives a refusal instead."""
+        spent = await self.store.thread_spent(claim.message.thread)
+        call = self.call(claim, fitted, ask)
+        try:
+            number = await self.store.attempt(claim, call)
+        except BudgetSpent as error:
+            return await self.say(claim, budgets.refusal(error, call.reserve or Decimal(0)))
+        try:
+            answer = await self.stream(claim, draft, fitted.turns, ask)
+        except ThreadsightError as error:
+            await self.store.close(claim, number, charged=error.charged)
+            raise
+        except asyncio.CancelledError:
+            # Edited, deleted, stopped or shutting down: the provider bills what it had written.
+            with suppress(ThreadsightError):
+                await asyncio.shield(self.store.close(claim, number, charged=True))
+            raise
+        await self.leave_out(claim, answer.unseen_links, UNFETCHED)
+        pictures = told(brought(fitted.turns), answer.unseen_links)
+        reply = Reply(
+            text=answer.text,
+            footer=footer.footer(answer, fitted, spent),
+            receipts=footer.receipts(pictures) + fitted.notes,
+            answer=answer,
+            looked=footer.looked(pictures),
+        )
+        await self.store.record(claim, reply, call=number, answer=answer)
+        return reply
+
+    async def stream(self, claim: Claim, draft: Draft, turns: Sequence[Turn], ask: Ask) -> Answer:
+        """Shows the words as they come."""
+        text = ""
+        async with aclosing(self.model.answer(turns, ask)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    return piece
+                text += piece
+                claim = await self.show(claim, draft, text)
+        raise TransientError("The model's answer ended without an end; I will ask again.")
+
+    async def post(self, claim: Claim, draft: Draft, reply: Reply) -> None:
+        """Completes the visible reply; from here on the model is not asked again."""
+        try:
+            posts = await draft.finish(reply)
+        except TransientError as error:
+            raise Unposted(error.sentence, retry_after=error.retry_after) from error
+        except PermanentError as error:
+            # The place is gone or closed to us: there is nobody left to tell.
+            log.warning("unheard", message=claim.message.id, reason=type(error).__name__)
+        else:
+            await self.store.posted(claim, posts)
+        await self.store.settle(claim)
+
+    async def say(self, claim: Claim, sentence: str, receipts: Sequence[str] = ()) -> Reply:
+        """Records a reply that cost nothing."""
+        reply = Reply(text=sentence, receipts=tuple(receipts), failed=True)
+        await self.store.record(claim, reply)
+        return reply
+
+    async def show(self, claim: Claim, draft: Draft, text: str) -> Claim:
+        """Shows the answer so far and keeps in mind which posts carry it."""
+        posts = await draft.show(text)
+        if posts == claim.posts:
+            return claim
+        await self.store.posted(claim, posts)
+        return replace(claim, posts=posts)
+
+    async def catch_up(self, claim: Claim) -> None:
+        """Takes in what the thread held before the bot was called into it."""
+        turns = await self.store.history(claim)
+        if any(turn.role == "assistant" for turn in turns):
+            return
+        adapter = self.adapters[claim.message.thread.platform]
+        for message in await adapter.earlier(claim.message):
+            context = replace(message, thread=claim.message.thread, kind="context", addressed=False)
+            await self.store.accept(context)
+
+    async def look(self, claim: Claim, ask: Ask) -> None:
+        """Fetches, prepares and keeps every picture that is not kept yet, several at once."""
+        pictures = await self.store.pictures(claim)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for picture in pictures:
+                    if picture.pending:
+                        group.create_task(self.look_at(claim, picture, ask))
+                    elif too_small(picture, ask):
+                        group.create_task(self.look_again(claim, picture, ask))
+        except ExceptionGroup as errors:
+            raise first(errors) from errors
+
+    async def look_at(self, claim: Claim, picture: Picture, ask: Ask) -> None:
+        """Keeps one new picture; one that cannot be seen fails alone."""
+        if picture.attachment.linked:
+            await self.store.note(claim, picture.number, "linked")
+            return
+        try:
+            image = await self.prepared(picture, ask)
+        except PictureUnseen as error:
+            await self.leave_out(claim, [picture.number], error.sentence)
+        except TransientError as error:
+            if claim.failures < PATIENCE:
+                raise
+            await self.leave_out(claim, [picture.number], error.sentence)
+        else:
+            await self.store.keep(claim, picture.number, image)
+
+    async def look_again(self, claim: Claim, picture: Picture, ask: Ask) -> None:
+        """Makes a larger form of a kept picture from its original, while its platform still has it."""
+        try:
+            image = await self.prepared(picture, ask)
+        except (PictureUnseen, TransientError):
+            await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
+        else:
+            await self.store.keep(claim, picture.number, image)
+
+    async def prepared(self, picture: Picture, ask: Ask) -> Image:
+        """The picture in the form that the model's rule wants; decoded in a thread."""
+        adapter = self.adapters[picture.message.thread.platform]
+        async with self.files:
+            data = await adapter.fetch(picture.message, picture.attachment)
+            detail = history.detail_of(picture, ask)
+            return await asyncio.to_thread(images.prepare, data, ask.model, detail)
+
+    async def leave_out(self, claim: Claim, numbers: Sequence[int], why: str) -> None:
+        """Notes pictures that the model does not get."""
+        for number in numbers:
+            await self.store.note(claim, number, f"not seen: {why}")
+
+    def resolve(self, claim: Claim) -> Ask:
+        """The settings that hold for this answer."""
+        return replace(self.policy.ask, thread_key=key(claim.message.thread))
+
+    def room(self, ask: Ask) -> Room:
+        """What the model's window and the installer's setting leave for the input."""
+        window = self.prices.context_window(ask.model)
+        limit = self.policy.history_tokens
+        return Room(limit if window is None else max(1, min(limit, window - ask.limit)))
+
+    def call(self, claim: Claim, fitted: Fitted, ask: Ask) -> Call:
+        """The ledger's row for the call that is about to be made."""
+        return Call(
+            model=ask.model,
+            detail=ask.detail,
+            input_tokens=fitted.tokens,
+            reserve=self.prices.most(ask.model, fitted.tokens, ask.limit),
+            price_source=self.prices.source(ask.model),
+            budgets=budgets.standing(
+                claim.message,
+                person_day=self.policy.budget_person_day,
+                workspace_month=self.policy.budget_workspace_month,
+                now=self.now(),
+            ),
+        )
+
+
+def unanswerable(turns: Sequence[Turn]) -> str | None:
+    """Why the model need not be asked at all, if so."""
+    pictures = [picture for turn in turns for picture in turn.pictures]
+    if not pictures:
+        return NO_PICTURE
+    asked = turns[-1].pictures or pictures
+    if any(picture.visible for picture in asked):
+        return None
+    if len(asked) == 1:
+        return "I could not see the picture, so I did not ask the model."
+    return "I could see none of the pictures, so I did not ask the model."
+
+
+def brought(turns: Sequence[Turn]) -> list[Picture]:
+    """The pictures that came since the last answer."""
+    return [picture for turn in turns[history.newest(turns) :] for picture in turn.pictures]
+
+
+def told(pictures: Sequence[Picture], unseen: Sequence[int]) -> list[Picture]:
+    """The pictures with what the model's service said of their addresses."""
+    return [
+        replace(picture, receipt=f"not seen: {UNFETCHED}") if picture.number in unseen else picture
+        for picture in pictures
+    ]
+
+
+def suspects(error: PictureRefused, fitted: Fitted) -> list[int]:
+    """The picture that the API named, else the new ones: the earlier ones it has taken before."""
+    if error.number is not None:
+        return [error.number]
+    news = [picture.number for picture in brought(fitted.turns) if picture.visible]
+    return news or [p.number for turn in fitted.turns for p in turn.pictures if p.visible]
+
+
+def too_small(picture: Picture, ask: Ask) -> bool:
+    """Whether the kept form is smaller than this model and detail could see."""
+    if picture.image is None or not picture.visible or GONE in picture.receipt:
+        return False
+    if picture.width is None or picture.height is None:
+        return False
+    detail = history.detail_of(picture, ask)
+    rule = tokens.rule(ask.model)
+    width, height = rule.target(picture.width, picture.height, detail)
+    # Preparing may stop at a size a little under the target, where the decoder has one for nothing.
+    return picture.image.width < width * 0.97 or picture.image.height < height * 0.97
+
+
+def first(errors: ExceptionGroup[Exception]) -> Exception:
+    """One of several errors that ended the same work."""
+    error = errors.exceptions[0]
+    return first(error) if isinstance(error, ExceptionGroup) else error
+
+
+def key(thread: ThreadId) -> str:
+    """A name for the thread that tells the provider nothing."""
+    place = "\0".join((thread.platform, thread.workspace, thread.channel, thread.root))
+    return hashlib.sha256(place.encode()).hexdigest()[:32]

@@ -1,0 +1,261 @@
+"""Estimate, usage, help: one function each, the same on every platform."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from bot import footer, history, tokens
+from bot.domain import (
+    Ask,
+    Attachment,
+    Card,
+    Command,
+    Detail,
+    Estimate,
+    PictureEstimate,
+    Spent,
+    Usage,
+    UsageRow,
+)
+from bot.pricing import Prices, dollars
+
+DETAILS: tuple[Detail, ...] = ("low", "high", "auto", "original")
+SIZE = re.compile(r"^(\d{1,6})\s*[x×*]\s*(\d{1,6})$", re.I)
+COUNT = re.compile(r"^[x×](\d{1,3})$", re.I)
+MAX_ESTIMATED = 100  # pictures in one estimate
+
+HOW_TO_SIZE = (
+    "I did not understand `{word}`: write a size, how many and a detail, "
+    "such as `1920x1080 x3 high`."
+)
+NOTHING_TO_ESTIMATE = (
+    "I found no picture here: post one, or write its size, such as `1920x1080 x3 high`."
+)
+HELP = """\
+**Ask:** post a picture, mention me and ask. I answer in a thread; ask on there without posting the \
+picture again. A picture without words gets a description.
+**Cost:** each answer ends with its tokens and its price; `/estimate` tells it beforehand.
+**Pictures:** PNG, JPEG, WebP and GIF (its first frame), up to 10 in a message. Position, camera \
+and other hidden data are removed before the model sees a picture.
+**What the model is weak at:** medical images, non-Latin text, tiny or rotated text, exact \
+positions and counts, fine line styles (dashed or dotted). It can be wrong: check what matters. \
+It cannot make or change pictures, and it cannot be fine-tuned on yours.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A picture to be estimated: its size as people see it, or why it has none."""
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    error: str = ""
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> "Sized":
+        """By the size that its platform tells."""
+        if attachment.linked or not (attachment.width and attachment.height):
+            return cls(attachment.name, error="size unknown")
+        return cls(attachment.name, attachment.width, attachment.height)
+
+
+class Commands:
+    """Answers commands at once, from what is known without asking the model."""
+
+    def __init__(self, ask: Ask, prices: Prices) -> None:
+        self.ask = ask
+        self.prices = prices
+
+    async def run(self, command: Command) -> Card:
+        """The card that answers a command; an unknown one gets the help."""
+        if command.name == "estimate":
+            return self.estimate(command)
+        return Card("Threadsight", HELP)
+
+    def estimate(self, command: Command) -> Card:
+        """What a question with these pictures would cost."""
+        ask = chosen(self.ask, command.options)
+        pictures = [Sized.of(attachment) for attachment in command.attachments]
+        question = command.options.get("question", "")
+        if not pictures:
+            try:
+                pictures, ask = typed(command.text, ask)
+            except ValueError as error:
+                return Card("Estimate", str(error))
+        if not pictures:
+            return Card("Estimate", NOTHING_TO_ESTIMATE)
+        return estimate_card(estimate(pictures, question, ask, self.prices))
+
+
+def estimate(
+    pictures: Sequence[Sized], question: str, ask: Ask, prices: Prices, *, thread_tokens: int = 0
+) -> Estimate:
+    """What a question would cost before it is asked; `thread_tokens` is what its thread adds."""
+    rule = tokens.rule(ask.model)
+    looked = tuple(look(picture, rule) for picture in pictures)
+    question_tokens = tokens.text(question)
+    text_tokens = (
+        question_tokens
+        + tokens.text(ask.instructions)
+        + 2 * history.TURN_TOKENS
+        + history.LABEL_TOKENS * len(looked)
+    )
+    detail = ask.detail if ask.detail in rule.levels else "high"
+    seen = [picture.tokens.get(detail) for picture in looked if not picture.error]
+    counted = [count for count in seen if count is not None]
+    known = rule.certainty != "unknown"
+    total = sum(counted) + text_tokens + thread_tokens if known else None
+    follow_up = None if total is None else total + ask.limit // 2 + question_tokens
+    return Estimate(
+        model=ask.model,
+        detail=detail,
+        certainty=rule.certainty,
+        pictures=looked,
+        text_tokens=text_tokens,
+        question_tokens=question_tokens,
+        input_tokens=total,
+        limit=ask.limit,
+        input_cost=input_cost(total, ask, prices),
+        most=None if total is None else prices.most(ask.model, total, ask.limit),
+        follow_up_tokens=follow_up,
+        follow_up_cost=input_cost(follow_up, ask, prices),
+        price_source=prices.source(ask.model),
+    )
+
+
+def input_cost(count: int | None, ask: Ask, prices: Prices) -> Decimal | None:
+    """USD for so many tokens of input, none of them cached."""
+    return None if count is None else prices.cost(ask.model, Usage(input=count, output=0))
+
+
+def look(picture: Sized, rule: tokens.Rule) -> PictureEstimate:
+    """One picture at each detail that the model knows."""
+    if picture.error or picture.width is None or picture.height is None:
+        return PictureEstimate(picture.name, error=picture.error or "size unknown")
+    width, height = picture.width, picture.height
+    return PictureEstimate(
+        picture.name,
+        width,
+        height,
+        seen={level: rule.seen(width, height, level) for level in rule.levels},
+        tokens={level: rule.count(width, height, level) for level in rule.levels},
+    )
+
+
+def estimate_card(estimate: Estimate) -> Card:
+    """An estimate as people read it."""
+    lines = [
+        f"{number}. {picture_line(picture, estimate)}"
+        for number, picture in enumerate(estimate.pictures, start=1)
+    ]
+    lines += ["", *sum_lines(estimate)]
+    if any(picture.error for picture in estimate.pictures):
+        lines.append("Pictures without a figure above are not in the sum.")
+    if estimate.certainty == "assumed":
+        lines.append(f"The picture rule of {estimate.model} is not published; this one is assumed.")
+    return Card(f"Estimate for {estimate.model}, detail {estimate.detail}", "\n".join(lines))
+
+
+def usage_card(rows: Sequence[UsageRow]) -> Card:
+    """The ledger's sums as people read them."""
+    if not rows:
+        return Card("Usage", "Nothing was asked yet.")
+    lines = [f"{row.day}  {row.model}: {spent_words(row.spent)}" for row in rows]
+    return Card("Usage", "\n".join([*lines, f"Total: {spent_words(total(rows))}"]))
+
+
+def total(rows: Sequence[UsageRow]) -> Spent:
+    """The sum of all rows."""
+    parts = [row.spent for row in rows]
+    return Spent(
+        calls=sum(part.calls for part in parts),
+        input_tokens=sum(part.input_tokens for part in parts),
+        output_tokens=sum(part.output_tokens for part in parts),
+        cost=sum((part.cost for part in parts), Decimal(0)),
+        unpriced=sum(part.unpriced for part in parts),
+        possibly_charged=sum(part.possibly_charged for part in parts),
+    )
+
+
+def chosen(ask: Ask, options: Mapping[str, str]) -> Ask:
+    """The settings with what a command's options say instead."""
+    detail = options.get("detail", ask.detail)
+    return replace(
+        ask,
+        model=options.get("model") or ask.model,
+        detail=detail if detail in DETAILS else ask.detail,
+    )
+
+
+def typed(text: str, ask: Ask) -> tuple[list[Sized], Ask]:
+    """Pictures by their typed sizes: `1920x1080 x3 high`; raises ValueError with what to write."""
+    pictures: list[Sized] = []
+    for word in text.split():
+        if size := SIZE.match(word):
+            width, height = int(size[1]), int(size[2])
+            if not (width and height):
+                raise ValueError(HOW_TO_SIZE.format(word=footer.plain_name(word)))
+            pictures.append(Sized(f"{width}×{height}", width, height))
+        elif (count := COUNT.match(word)) and pictures:
+            times = max(1, min(int(count[1]), MAX_ESTIMATED))
+            pictures += [pictures[-1]] * (times - 1)
+        elif word.lower() in DETAILS:
+            ask = chosen(ask, {"detail": word.lower()})
+        else:
+            raise ValueError(HOW_TO_SIZE.format(word=footer.plain_name(word)))
+    return pictures[:MAX_ESTIMATED], ask
+
+
+def picture_line(picture: PictureEstimate, estimate: Estimate) -> str:
+    name = footer.plain_name(picture.name)
+    if picture.error:
+        return f"{name}: {picture.error}"
+    size = f"{picture.width}×{picture.height}"
+    if estimate.certainty == "unknown":
+        return f"{name} {size}: tokens unknown"
+    levels = [
+        f"{level} {'refused' if count is None else f'{count:,}'} ({seen_words(picture, level)})"
+        for level, count in picture.tokens.items()
+    ]
+    return f"{name} {size}: {' · '.join(levels)}"
+
+
+def seen_words(picture: PictureEstimate, level: str) -> str:
+    width, height = picture.seen[level]
+    return f"{width}×{height}"
+
+
+def sum_lines(estimate: Estimate) -> list[str]:
+    """What it comes to, in tokens and in dollars."""
+    instructions = estimate.text_tokens - estimate.question_tokens
+    text = f"Text: about {estimate.question_tokens:,} tokens and {instructions:,} of instructions."
+    if estimate.input_tokens is None:
+        return [text, f"The picture rule of {estimate.model} is unknown, so there is no sum."]
+    lines = [text, f"Question: about {estimate.input_tokens:,} tokens in"]
+    if estimate.input_cost is None or estimate.most is None:
+        lines[-1] += f"; the price of {estimate.model} is unknown."
+        return lines
+    lines[-1] += (
+        f", {dollars(estimate.input_cost)}; with an answer of at most {estimate.limit:,} tokens, "
+        f"at most {dollars(estimate.most)}."
+    )
+    if estimate.follow_up_tokens is not None and estimate.follow_up_cost is not None:
+        lines.append(
+            f"Next follow-up: about {estimate.follow_up_tokens:,} tokens in, "
+            f"{dollars(estimate.follow_up_cost)} (less when the provider has them cached)."
+        )
+    return [*lines, f"Price: {estimate.price_source}."]
+
+
+def spent_words(spent: Spent) -> str:
+    words = (
+        f"{spent.calls:,} calls · {spent.input_tokens:,} in · {spent.output_tokens:,} out · "
+        f"{dollars(spent.cost)}"
+    )
+    if spent.unpriced:
+        words += f" · {spent.unpriced:,} at an unknown price"
+    if spent.possibly_charged:
+        words += f" · {spent.possibly_charged:,} possibly charged"
+    return words

@@ -1,0 +1,72 @@
+"""What an adapter hands in: accept, retract, run, press."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from bot.commands import Commands
+from bot.domain import Card, Command, Message, PostId, Scope
+from bot.links import links_in
+from bot.ports import Store
+
+FollowUps = Literal["askers", "everyone", "mentions"]
+
+MAX_TEXT = 100_000  # characters of a message that are kept; more than any platform lets people post
+
+
+class Desk:
+    """Takes in what people post and answers their commands."""
+
+    def __init__(
+        self,
+        store: Store,
+        commands: Commands,
+        wake: Callable[[], None],
+        *,
+        follow_ups: FollowUps = "askers",
+        links: bool = False,
+    ) -> None:
+        self.store = store
+        self.commands = commands
+        self.wake = wake
+        self.follow_ups = follow_ups
+        self.links = links
+        """Whether pictures' addresses in a text are sent on, as OpenAI's own endpoint fetches them."""
+
+    async def accept(self, message: Message) -> None:
+        """Returns once the message is safely stored, merged with what was known of it, or not ours."""
+        if not message.addressed:
+            participation = await self.store.participation(message.thread, message.author)
+            if participation == "stranger":
+                return
+            message = replace(message, addressed=self.follows_up(message, participation))
+        message = replace(message, text=message.text[:MAX_TEXT])
+        if self.links:
+            linked = links_in(message.text)
+            message = replace(message, attachments=message.attachments + linked)
+        if await self.store.accept(message):
+            self.wake()
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        """Erases what people deleted and returns the posts that answered it."""
+        return await self.store.retract(scope)
+
+    async def last_seen(self, platform: str) -> float | None:
+        """When the newest message stored from this platform was sent, in seconds since 1970."""
+        return await self.store.last_seen(platform)
+
+    async def run(self, command: Command) -> Card:
+        """Answers a command at once."""
+        return await self.commands.run(command)
+
+    async def press(self, button: str, person: str) -> Card | None:
+        """Tells whoever presses a button that it stands for nothing any more."""
+        return Card("Too late", "This button does nothing any more.")
+
+    def follows_up(self, message: Message, participation: str) -> bool:
+        """Whether a message without a mention speaks to the bot all the same."""
+        if message.to_others or message.kind != "question" or self.follow_ups == "mentions":
+            return False
+        if self.follow_ups == "everyone":
+            return True
+        return participation == "asker"

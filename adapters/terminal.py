@@ -1,0 +1,127 @@
+"""The terminal as a place where one person asks: files are its attachments, standard output its thread."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from bot.domain import Attachment, Claim, Message, PostId, Reply, ThreadId
+from bot.errors import PictureUnseen
+from bot.ports import Desk
+
+NAME = "terminal"
+WORKSPACE = "local"
+PERSON = "you"
+ALLOWED = "\n\t\u200c\u200d"  # the last two join letters and emoji; they are not "printable"
+
+
+class Terminal:
+    """Asks one question and prints its answer as it comes."""
+
+    name = NAME
+
+    def __init__(
+        self, question: Message, *, max_file_bytes: int, out: TextIO | None = None
+    ) -> None:
+        self.question = question
+        self.max_file_bytes = max_file_bytes
+        self.out = out
+        """Where the answer is printed as it comes; None prints nothing."""
+        self.replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    async def listen(self, desk: Desk) -> None:
+        """Hands in the question and waits for its reply."""
+        await desk.accept(self.question)
+        await self.replied
+
+    async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+        """Reads a file of this machine."""
+        return await asyncio.to_thread(read, Path(attachment.url), self.max_file_bytes)
+
+    async def earlier(self, message: Message) -> list[Message]:
+        """Nothing: a thread of the terminal holds only what was asked here."""
+        return []
+
+    def draft(self, claim: Claim) -> "Page":
+        """Printed for this process's own question; an older one of the thread is answered silently."""
+        ours = claim.message.id == self.question.id
+        return Page(self.out if ours else None, self.replied if ours else None)
+
+
+class Page:
+    """One answer on the screen; what is printed stays."""
+
+    def __init__(self, out: TextIO | None, replied: "asyncio.Future[Reply] | None") -> None:
+        self.out = out
+        self.replied = replied
+        self.shown = ""
+
+    async def show(self, text: str) -> tuple[PostId, ...]:
+        """Prints what is new of the answer."""
+        if self.out and text:
+            self.write(text)
+        return ()
+
+    async def finish(self, reply: Reply) -> tuple[PostId, ...]:
+        """Prints the rest, and under it cost and receipts."""
+        if self.out and not reply.failed:
+            self.write(reply.text)
+            lines = ["", "", *reply.footer, *reply.receipts]
+            print(*lines, sep="\n", file=self.out, flush=True)
+        if self.replied and not self.replied.done():
+            self.replied.set_result(reply)
+        return ()
+
+    async def leave(self) -> None:
+        """Leaves what is printed."""
+
+    async def withdraw(self) -> None:
+        """Leaves what is printed: a terminal takes nothing back."""
+
+    def write(self, text: str) -> None:
+        if not text.startswith(self.shown):
+            text, self.shown = f"\n{text}", ""
+        print(safe(text[len(self.shown) :]), end="", file=self.out, flush=True)
+        self.shown = text
+
+
+def question(text: str, pictures: Sequence[str], thread: str | None) -> Message:
+    """A question of this person; without a thread's name it starts a thread of its own."""
+    now = time.time()
+    return Message(
+        thread=ThreadId(NAME, WORKSPACE, NAME, thread or f"{time.time_ns()}"),
+        id=f"{time.time_ns()}",
+        author=PERSON,
+        text=text,
+        sent_at=now,
+        attachments=tuple(attachment(n, Path(p)) for n, p in enumerate(pictures, start=1)),
+        addressed=True,
+    )
+
+
+def attachment(number: int, path: Path) -> Attachment:
+    return Attachment(id=str(number), name=path.name, url=str(path.absolute()))
+
+
+def read(path: Path, max_bytes: int) -> bytes:
+    """A file's bytes; raises PictureUnseen with what is wrong with it."""
+    try:
+        if not path.exists():
+            raise PictureUnseen("there is no such file; check its name")
+        if not path.is_file():
+            raise PictureUnseen("it is not a file; name the pictures themselves")
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:
+        raise PictureUnseen("the file cannot be read; check its permissions") from error
+    if len(data) > max_bytes:
+        raise PictureUnseen(
+            f"the file is larger than {max_bytes // 1_000_000} MB; make it smaller and ask again"
+        )
+    return data
+
+
+def safe(text: str) -> str:
+    """Without the control characters that could command a terminal."""
+    return "".join(char for char in text if char in ALLOWED or char.isprintable())

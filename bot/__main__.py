@@ -1,0 +1,338 @@
+"""The composition root and the command line: builds everything, passes it on, closes it."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from adapters import terminal
+from bot import commands, doctor, facts, images, logs, offline
+from bot.commands import Commands, Sized
+from bot.desk import Desk
+from bot.domain import Ask, Check, Reply, ThreadId
+from bot.errors import PictureUnseen, SetupError, ThreadsightError
+from bot.links import links_in
+from bot.model import ChatCompletions, links_allowed
+from bot.ports import Adapter, Store
+from bot.pricing import Prices
+from bot.responder import Policy, Responder
+from bot.settings import Settings
+from bot.worker import Worker
+from storage.store import migrate, open_store
+
+OFFLINE_NOTE = "No OPENAI_API_KEY or OPENAI_BASE_URL is set: the offline model answers, for free."
+EMPTY_QUESTION = (
+    "The question is empty: write what you want to know, in quotes, after the pictures."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0 done, 1 failed with a sentence, 2 wrong usage."""
+    parsed = parser().parse_args(arguments)
+    logs.configure(quiet=parsed.quiet)
+    try:
+        images.require_safe_pillow()
+        settings = Settings.read()
+        return asyncio.run(parsed.run(parsed, settings))
+    except ThreadsightError as error:
+        complain(error.sentence, as_json=getattr(parsed, "json", False))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stderr.close()
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line and its help."""
+    root = argparse.ArgumentParser(
+        prog="python -m bot",
+        description="Threadsight answers questions about pictures and says what each answer costs.",
+        epilog="With no command it serves every platform whose secrets are set. "
+        "Settings come from the environment; `doctor` says what is missing.",
+    )
+    root.set_defaults(run=serve_all, quiet=False)
+    subparsers = root.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, run: Any, text: str, *, quiet: bool = True) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run, quiet=quiet)
+        return sub
+
+    sub = add("ask", ask, "Ask a question about pictures; the answer ends with what it cost.")
+    sub.add_argument("--thread", metavar="NAME", help="go on with this conversation, or start it")
+    add_choices(sub)
+    sub.add_argument("words", nargs="+", metavar="[PICTURE …] QUESTION", help="files, then words")
+
+    sub = add("estimate", estimate, "Tell what a question would cost; needs no network and no key.")
+    add_choices(sub)
+    sub.add_argument("--text", default="", metavar="T", help="the question, to count its tokens")
+    sub.add_argument("pictures", nargs="+", metavar="PICTURE")
+
+    sub = add("usage", usage, "Show the ledger: calls, tokens and dollars, by day and model.")
+    add_json(sub)
+    sub = add("doctor", examine, "Say what is configured, what is missing, and the mend.")
+    add_json(sub)
+    add("migrate", migrate_now, "Bring the database to this version's tables.")
+    add("demo", demo, "Try it: a conversation about a real picture, with no account and no key.")
+    return root
+
+
+def add_choices(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--model", metavar="M", help="instead of BOT_MODEL")
+    sub.add_argument("--detail", choices=commands.DETAILS, help="instead of BOT_DETAIL")
+    add_json(sub)
+
+
+def add_json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="print facts as JSON")
+
+
+async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Asks one question and prints its answer as it is written."""
+    pictures, text = asked(parsed.words)
+    settings = overridden(settings, parsed)
+    question = terminal.question(text, pictures, parsed.thread)
+    place = terminal.Terminal(
+        question,
+        max_file_bytes=settings.max_file_bytes,
+        out=None if parsed.json else sys.stdout,
+    )
+    async with opened(settings) as store, house(settings, store, {place.name: place}) as built:
+        if built.offline and not parsed.json:
+            print(OFFLINE_NOTE, file=sys.stderr)
+        worker = built.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
+        reply = await answered(place, built.desk(worker), worker)
+        if reply.failed:
+            complain(" ".join([reply.text, *reply.receipts]), as_json=parsed.json)
+            return 1
+        if parsed.json:
+            printed(facts.of_reply(reply))
+        return 0
+
+
+async def answered(place: terminal.Terminal, desk: Desk, worker: Worker) -> Reply:
+    """Works on the terminal's thread until its question has a reply."""
+    work = asyncio.create_task(worker.run())
+    listening = asyncio.create_task(place.listen(desk))
+    await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
+    worker.stop()
+    listening.cancel()
+    await work
+    with suppress(asyncio.CancelledError):
+        await listening
+    return place.replied.result()
+
+
+async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Prints what a question would cost; reads only the files."""
+    settings = overridden(settings, parsed)
+    pictures = [sized(path, settings.max_file_bytes) for path in parsed.pictures]
+    if links_allowed(settings.model_url):
+        pictures += [Sized.of(link) for link in links_in(parsed.text)]
+    prices = Prices.load(settings.prices)
+    told = commands.estimate(pictures, parsed.text, resolved(settings), prices)
+    if parsed.json:
+        printed(facts.of_estimate(told))
+    else:
+        card = commands.estimate_card(told)
+        print(f"{card.title}\n{card.text}")
+    return 0 if any(not picture.error for picture in told.pictures) else 1
+
+
+def sized(path: str, max_bytes: int) -> Sized:
+    """A file's picture by its header, or why it has none."""
+    file = Path(path)
+    try:
+        width, height = images.measure(terminal.read(file, max_bytes))
+    except PictureUnseen as error:
+        return Sized(file.name, error=error.sentence)
+    return Sized(file.name, width, height)
+
+
+async def usage(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Prints the ledger's sums."""
+    async with opened(settings) as store:
+        rows = await store.usage()
+    if parsed.json:
+        printed(facts.of_usage(rows))
+    else:
+        print(commands.usage_card(rows).text)
+    return 0
+
+
+async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Prints the doctor's report."""
+    prices = Prices.load(settings.prices)
+
+    async def database() -> str:
+        async with opened(settings) as store:
+            rows = await store.usage()
+        kind = settings.database_url.split(":", 1)[0]
+        return f"{kind}, migrated, {commands.total(rows).calls:,} calls in the ledger"
+
+    async def model() -> Sequence[Check]:
+        async with aiohttp.ClientSession() as session:
+            return await client(settings, session, prices, None).probe(settings.model)
+
+    checks = await doctor.examine(settings, prices, database=database, model=model, platforms=())
+    if parsed.json:
+        printed([{"name": each.name, "ok": each.ok, "text": each.text} for each in checks])
+    else:
+        for each in checks:
+            print(f"{'ok  ' if each.ok else 'MEND'}  {each.name}: {each.text}")
+    return 0 if all(each.ok for each in checks) else 1
+
+
+async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Brings the database up to date and says so."""
+    await asyncio.to_thread(migrate, settings.database_url)
+    print("The database has this version's tables.")
+    return 0
+
+
+async def serve_all(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Serves every platform whose secrets are set."""
+    raise SetupError("No platform is configured.")
+
+
+async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
+    """A conversation about a real picture, in the terminal."""
+    raise SetupError("not yet")
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, exclusive: bool = False) -> AsyncIterator[Store]:
+    """The store; `exclusive` for the one process that serves."""
+    async with open_store(
+        settings.database_url,
+        exclusive=exclusive,
+        lease_seconds=settings.lease_seconds,
+        retention_days=settings.retention_days,
+    ) as store:
+        yield store
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that answers, built and connected."""
+
+    settings: Settings
+    store: Store
+    prices: Prices
+    responder: Responder
+    adapters: Mapping[str, Adapter]
+    offline: bool
+
+    def worker(
+        self,
+        *,
+        slots: int | None = None,
+        max_failures: int = 3,
+        outage_seconds: float = 3600,
+        thread: ThreadId | None = None,
+    ) -> Worker:
+        """Whoever does the work."""
+        return Worker(
+            self.store,
+            self.responder,
+            tuple(self.adapters),
+            slots=slots or self.settings.workers,
+            lease_seconds=self.settings.lease_seconds,
+            max_failures=max_failures,
+            outage_seconds=outage_seconds,
+            thread=thread,
+        )
+
+    def desk(self, worker: Worker) -> Desk:
+        """Where the adapters hand in."""
+        return Desk(
+            self.store,
+            Commands(resolved(self.settings), self.prices),
+            worker.wake,
+            follow_ups=self.settings.follow_ups,
+            links=not self.offline and links_allowed(self.settings.model_url),
+        )
+
+
+@asynccontextmanager
+async def house(
+    settings: Settings, store: Store, adapters: Mapping[str, Adapter]
+) -> AsyncIterator[House]:
+    """Builds what answers; without a key or an address of a model the offline one serves."""
+    offline_only = not settings.model_configured
+    prices = Prices.load(settings.prices, free=offline_only)
+    async with AsyncExitStack() as stack:
+        url = settings.model_url
+        if offline_only:
+            url = (await stack.enter_async_context(offline.serve())).url
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        model = ChatCompletions(
+            session,
+            url,
+            settings.openai_api_key and settings.openai_api_key.get_secret_value(),
+            prices,
+            store.load,
+            stall_seconds=settings.stall_seconds,
+            limit_field=settings.limit_field,
+            offline=offline_only,
+        )
+        policy = Policy(
+            ask=resolved(settings),
+            history_tokens=settings.history_tokens,
+            budget_person_day=settings.budget_person_day,
+            budget_workspace_month=settings.budget_workspace_month,
+        )
+        responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
+        yield House(settings, store, prices, responder, adapters, offline_only)
+
+
+def resolved(settings: Settings) -> Ask:
+    """The settings that hold for every answer, as far as no thread says otherwise."""
+    return Ask(
+        model=settings.model,
+        detail=settings.detail,
+        limit=settings.max_tokens,
+        instructions=settings.instructions,
+    )
+
+
+def overridden(settings: Settings, parsed: argparse.Namespace) -> Settings:
+    """The settings with what the command line says instead."""
+    said = {"model": parsed.model, "detail": parsed.detail}
+    return settings.model_copy(update={name: value for name, value in said.items() if value})
+
+
+def asked(words: Sequence[str]) -> tuple[list[str], str]:
+    """Pictures and question: the last word is the question, unless it is a file like those before it."""
+    *pictures, text = words
+    if not text.strip():
+        raise SetupError(EMPTY_QUESTION)
+    if Path(text).is_file():
+        return [*pictures, text], ""
+    return pictures, text
+
+
+def printed(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def complain(sentence: str, *, as_json: bool) -> None:
+    """Says what went wrong, where a person and where a program looks for it."""
+    if as_json:
+        printed({"error": sentence})
+    print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,21 +3,24 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
 
 import aiohttp
+from pydantic import SecretStr
 
 from adapters import terminal
 from bot import commands, doctor, facts, images, logs, offline
 from bot.commands import Commands, Sized
 from bot.desk import Desk
-from bot.domain import Ask, Check, Reply, ThreadId
+from bot.domain import Ask, Check, ImageKey, Message, Reply, ThreadId
 from bot.errors import PictureUnseen, SetupError, ThreadsightError
 from bot.links import links_in
 from bot.model import ChatCompletions, links_allowed
@@ -29,6 +32,20 @@ from bot.worker import Worker
 from storage.store import migrate, open_store
 
 OFFLINE_NOTE = "No OPENAI_API_KEY or OPENAI_BASE_URL is set: the offline model answers, for free."
+PICTURES = Path(__file__).parent.parent / "docs" / "demo"
+DEMO = (
+    (PICTURES / "menu-monday.jpg", "What does this menu say?"),
+    (PICTURES / "menu-tuesday.jpg", "And today: what changed since picture 1?"),
+)
+RULE = "─" * 72
+WELCOME = "Threadsight: two pictures, a question about each, in one thread."
+NEXT = """\
+The second question sent the first picture again, from the bot's own store: the API remembers
+nothing. Now ask about a picture of your own, and go on in the same thread:
+
+  .venv/bin/python -m bot ask --thread mine photo.jpg "What is this?"
+  .venv/bin/python -m bot ask --thread mine "And what stands behind it?"
+  .venv/bin/python -m bot estimate photo.jpg"""
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
@@ -61,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="With no command it serves every platform whose secrets are set. "
         "Settings come from the environment; `doctor` says what is missing.",
     )
-    root.set_defaults(run=serve_all, quiet=False)
+    root.set_defaults(run=serve, quiet=False, platforms=())
     subparsers = root.add_subparsers(metavar="COMMAND")
 
     def add(name: str, run: Any, text: str, *, quiet: bool = True) -> argparse.ArgumentParser:
@@ -83,6 +100,9 @@ def parser() -> argparse.ArgumentParser:
     add_json(sub)
     sub = add("doctor", examine, "Say what is configured, what is missing, and the mend.")
     add_json(sub)
+    for name in ("slack", "discord"):
+        sub = add(name, serve, f"Serve {name.title()} until stopped.", quiet=False)
+        sub.set_defaults(platforms=(name,))
     add("migrate", migrate_now, "Bring the database to this version's tables.")
     add("demo", demo, "Try it: a conversation about a real picture, with no account and no key.")
     return root
@@ -98,21 +118,57 @@ def add_json(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--json", action="store_true", help="print facts as JSON")
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that answers, built and connected."""
+
+    settings: Settings
+    store: Store
+    prices: Prices
+    responder: Responder
+    adapters: dict[str, Adapter]
+    offline: bool
+
+    def worker(
+        self,
+        *,
+        slots: int | None = None,
+        max_failures: int = 3,
+        outage_seconds: float = 3600,
+        thread: ThreadId | None = None,
+    ) -> Worker:
+        """Whoever does the work."""
+        return Worker(
+            self.store,
+            self.responder,
+            tuple(self.adapters),
+            slots=slots or self.settings.workers,
+            lease_seconds=self.settings.lease_seconds,
+            max_failures=max_failures,
+            outage_seconds=outage_seconds,
+            thread=thread,
+        )
+
+    def desk(self, worker: Worker) -> Desk:
+        """Where the adapters hand in."""
+        return Desk(
+            self.store,
+            Commands(resolved(self.settings), self.prices),
+            worker.wake,
+            follow_ups=self.settings.follow_ups,
+            links=not self.offline and links_allowed(self.settings.model_url),
+        )
+
+
 async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
     """Asks one question and prints its answer as it is written."""
     pictures, text = asked(parsed.words)
     settings = overridden(settings, parsed)
     question = terminal.question(text, pictures, parsed.thread)
-    place = terminal.Terminal(
-        question,
-        max_file_bytes=settings.max_file_bytes,
-        out=None if parsed.json else sys.stdout,
-    )
-    async with opened(settings) as store, house(settings, store, {place.name: place}) as built:
+    async with opened(settings) as store, house(settings, store) as built:
         if built.offline and not parsed.json:
             print(OFFLINE_NOTE, file=sys.stderr)
-        worker = built.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
-        reply = await answered(place, built.desk(worker), worker)
+        reply = await answered(built, question, None if parsed.json else sys.stdout)
         if reply.failed:
             complain(" ".join([reply.text, *reply.receipts]), as_json=parsed.json)
             return 1
@@ -121,16 +177,20 @@ async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
         return 0
 
 
-async def answered(place: terminal.Terminal, desk: Desk, worker: Worker) -> Reply:
+async def answered(built: House, question: Message, out: TextIO | None) -> Reply:
     """Works on the terminal's thread until its question has a reply."""
+    place = terminal.Terminal(question, max_file_bytes=built.settings.max_file_bytes, out=out)
+    built.adapters[place.name] = place
+    worker = built.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
+    listening = asyncio.create_task(place.listen(built.desk(worker)))
     work = asyncio.create_task(worker.run())
-    listening = asyncio.create_task(place.listen(desk))
     await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
     worker.stop()
     listening.cancel()
-    await work
-    with suppress(asyncio.CancelledError):
-        await listening
+    await asyncio.gather(work, listening, return_exceptions=True)
+    for task in (listening, work):
+        if not task.cancelled() and (error := task.exception()):
+            raise error
     return place.replied.result()
 
 
@@ -183,7 +243,8 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
 
     async def model() -> Sequence[Check]:
         async with aiohttp.ClientSession() as session:
-            return await client(settings, session, prices, None).probe(settings.model)
+            api = client(settings, session, settings.model_url, prices, nothing)
+            return await api.probe(settings.model)
 
     checks = await doctor.examine(settings, prices, database=database, model=model, platforms=())
     if parsed.json:
@@ -194,6 +255,11 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
     return 0 if all(each.ok for each in checks) else 1
 
 
+async def nothing(key: ImageKey) -> bytes:
+    """A probe sends no picture."""
+    raise PictureUnseen("there is no picture")
+
+
 async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
     """Brings the database up to date and says so."""
     await asyncio.to_thread(migrate, settings.database_url)
@@ -201,14 +267,62 @@ async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def serve_all(parsed: argparse.Namespace, settings: Settings) -> int:
-    """Serves every platform whose secrets are set."""
-    raise SetupError("No platform is configured.")
-
-
 async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
-    """A conversation about a real picture, in the terminal."""
-    raise SetupError("not yet")
+    """A conversation about two real pictures, priced before and after, in a thread of its own."""
+    with TemporaryDirectory() as folder:
+        settings = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})
+        print(WELCOME if settings.model_configured else f"{WELCOME}\n{OFFLINE_NOTE}")
+        async with opened(settings) as store, house(settings, store) as built:
+            for picture, question in DEMO:
+                print(f"\n{RULE}\n[{picture.name}] {question}\n")
+                told = commands.estimate(
+                    [sized(str(picture), settings.max_file_bytes)],
+                    question,
+                    resolved(settings),
+                    built.prices,
+                )
+                print(f"{commands.brief(told)}\n")
+                asking = terminal.question(question, [str(picture)], "demo")
+                reply = await answered(built, asking, sys.stdout)
+                if reply.failed:
+                    complain(reply.text, as_json=False)
+                    return 1
+    print(f"\n{RULE}\n{NEXT}")
+    return 0
+
+
+async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Serves platforms until told to stop; answers under way are finished first."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        adapters = platforms(parsed.platforms, settings, session)
+        store = await stack.enter_async_context(opened(settings, exclusive=True))
+        built = await stack.enter_async_context(house(settings, store, adapters))
+        await attend(built)
+    return 0
+
+
+async def attend(built: House) -> None:
+    """Listens and works until a signal comes or a platform turns us away."""
+    worker = built.worker()
+    desk = built.desk(worker)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    listeners = [asyncio.create_task(adapter.listen(desk)) for adapter in built.adapters.values()]
+    work = asyncio.create_task(worker.run())
+    stop = asyncio.create_task(told.wait())
+    await asyncio.wait((stop, work, *listeners), return_when=asyncio.FIRST_COMPLETED)
+    # The adapters go last: answers under way are still posted through them.
+    worker.stop()
+    await asyncio.gather(work, return_exceptions=True)
+    for task in (stop, *listeners):
+        task.cancel()
+    ended = await asyncio.gather(work, *listeners, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 @asynccontextmanager
@@ -223,51 +337,9 @@ async def opened(settings: Settings, *, exclusive: bool = False) -> AsyncIterato
         yield store
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """Everything that answers, built and connected."""
-
-    settings: Settings
-    store: Store
-    prices: Prices
-    responder: Responder
-    adapters: Mapping[str, Adapter]
-    offline: bool
-
-    def worker(
-        self,
-        *,
-        slots: int | None = None,
-        max_failures: int = 3,
-        outage_seconds: float = 3600,
-        thread: ThreadId | None = None,
-    ) -> Worker:
-        """Whoever does the work."""
-        return Worker(
-            self.store,
-            self.responder,
-            tuple(self.adapters),
-            slots=slots or self.settings.workers,
-            lease_seconds=self.settings.lease_seconds,
-            max_failures=max_failures,
-            outage_seconds=outage_seconds,
-            thread=thread,
-        )
-
-    def desk(self, worker: Worker) -> Desk:
-        """Where the adapters hand in."""
-        return Desk(
-            self.store,
-            Commands(resolved(self.settings), self.prices),
-            worker.wake,
-            follow_ups=self.settings.follow_ups,
-            links=not self.offline and links_allowed(self.settings.model_url),
-        )
-
-
 @asynccontextmanager
 async def house(
-    settings: Settings, store: Store, adapters: Mapping[str, Adapter]
+    settings: Settings, store: Store, adapters: dict[str, Adapter] | None = None
 ) -> AsyncIterator[House]:
     """Builds what answers; without a key or an address of a model the offline one serves."""
     offline_only = not settings.model_configured
@@ -277,16 +349,8 @@ async def house(
         if offline_only:
             url = (await stack.enter_async_context(offline.serve())).url
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        model = ChatCompletions(
-            session,
-            url,
-            settings.openai_api_key and settings.openai_api_key.get_secret_value(),
-            prices,
-            store.load,
-            stall_seconds=settings.stall_seconds,
-            limit_field=settings.limit_field,
-            offline=offline_only,
-        )
+        model = client(settings, session, url, prices, store.load)
+        adapters = {} if adapters is None else adapters
         policy = Policy(
             ask=resolved(settings),
             history_tokens=settings.history_tokens,
@@ -295,6 +359,37 @@ async def house(
         )
         responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
         yield House(settings, store, prices, responder, adapters, offline_only)
+
+
+def client(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    url: str,
+    prices: Prices,
+    load: Callable[[ImageKey], Awaitable[bytes]],
+) -> ChatCompletions:
+    """The model's API, at whatever address serves it."""
+    return ChatCompletions(
+        session,
+        url,
+        secret(settings.openai_api_key),
+        prices,
+        load,
+        stall_seconds=settings.stall_seconds,
+        limit_field=settings.limit_field,
+        offline=prices.free,
+    )
+
+
+def secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def platforms(
+    names: Sequence[str], settings: Settings, session: aiohttp.ClientSession
+) -> dict[str, Adapter]:
+    """The adapters of the named platforms, or of all whose secrets are set."""
+    raise SetupError("No platform is configured.")
 
 
 def resolved(settings: Settings) -> Ask:

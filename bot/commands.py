@@ -158,6 +158,19 @@ def estimate_card(estimate: Estimate) -> Card:
     return Card(f"Estimate for {estimate.model}, detail {estimate.detail}", "\n".join(lines))
 
 
+def brief(estimate: Estimate) -> str:
+    """An estimate in one line."""
+    if estimate.input_tokens is None:
+        return f"Before asking: the picture rule of {estimate.model} is unknown."
+    words = f"Before asking: about {estimate.input_tokens:,} tokens in"
+    if estimate.input_cost is None or estimate.most is None:
+        return f"{words}; the price of {estimate.model} is unknown."
+    return (
+        f"{words}, {dollars(estimate.input_cost)} on {estimate.model}; "
+        f"at most {dollars(estimate.most)} with the answer."
+    )
+
+
 def usage_card(rows: Sequence[UsageRow]) -> Card:
     """The ledger's sums as people read them."""
     if not rows:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import floor, isqrt
 from typing import Literal
 
-import toktok
+import toktok  # type: ignore[import-untyped]
 
 from bot.domain import Detail
 
@@ -33,7 +33,8 @@ def rule(model: str) -> "Rule":
 
 def text(words: str, model: str = "") -> int:
     """The tokens of a text; linear in its length, whatever it holds (10 MB a second and more)."""
-    return toktok.batch_count([readable(words)], encoding(model), threads=1)[0]
+    counts: list[int] = toktok.batch_count([readable(words)], encoding(model), threads=1)
+    return counts[0]
 
 
 def overhead(turns: int) -> int:
@@ -238,7 +239,7 @@ ASSUMED: Mapping[str, Rule] = {
     name: assumed(GPT_6) for name in ("gpt-6-sol", "gpt-6-luna", "gpt-6.1-sol")
 }
 DEPLOYED: Mapping[str, Rule] = {
-    name: assumed(known) for name, known in (DOCUMENTED | ASSUMED).items()
+    name: assumed(known) for name, known in {**DOCUMENTED, **ASSUMED}.items()
 }
 
 

@@ -1,0 +1,113 @@
+"""Pictures for tests, made on the spot: what phones, screens, scanners and strangers post."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def fixture(name: str) -> bytes:
+    """The bytes of a file in tests/fixtures."""
+    return (FIXTURES / name).read_bytes()
+
+
+def photo(
+    width: int = 640, height: int = 480, *, exif: bytes = b"", quality: int = 90, **options: object
+) -> bytes:
+    """A JPEG with gradients and detail; `exif` as `exif()` makes it."""
+    if exif:
+        options["exif"] = exif
+    return saved(scene(width, height), "JPEG", quality=quality, **options)
+
+
+def png(
+    width: int = 64, height: int = 48, colour: str = "red", *, mode: str = "RGB", **options: object
+) -> bytes:
+    """A PNG of one colour."""
+    return saved(Image.new("RGBA", (width, height), colour).convert(mode), "PNG", **options)
+
+
+def webp(width: int = 64, height: int = 48, **options: object) -> bytes:
+    """A WebP with detail."""
+    return saved(scene(width, height), "WEBP", **options)
+
+
+def gif(width: int = 64, height: int = 48, *, frames: int = 1) -> bytes:
+    """A GIF whose frames all differ; more than one make it move."""
+    return animation("GIF", width, height, frames)
+
+
+def animation(kind: str, width: int, height: int, frames: int) -> bytes:
+    """A GIF, WEBP or PNG of so many frames; the first one is red."""
+    colours = ["red", *(f"hsl({60 + 17 * n % 280}, 90%, 50%)" for n in range(1, frames))]
+    drawn = [Image.new("RGB", (width, height), colour) for colour in colours[:frames]]
+    if frames == 1:
+        return saved(drawn[0], kind)
+    return saved(drawn[0], kind, save_all=True, append_images=drawn[1:], duration=50)
+
+
+def screenshot(width: int = 600, height: int = 400, *, words: str = "Total 42.50 EUR") -> bytes:
+    """A PNG of dark words on white, as screens show them."""
+    picture = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(picture)
+    for line in range(20, height - 20, 40):
+        pen.text((20, line), words, fill="black", font_size=24)
+    return saved(picture, "PNG")
+
+
+def exif(*, turn: int = 1, **words: str) -> bytes:
+    """EXIF with an orientation, a GPS position and a camera's name that nobody should ever see."""
+    made = Image.Exif()
+    made[0x0112] = turn
+    made[0x010F] = words.get("camera", "SecretCam 9000")
+    made.get_ifd(0x8825).update({1: "N", 2: (48.0, 12.0, 30.0), 3: "E", 4: (16.0, 22.0, 11.0)})
+    return made.tobytes()
+
+
+def bomb(side: int) -> bytes:
+    """A PNG whose header promises side × side pixels, and which has hardly any."""
+    return png_of(
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0" * 64)),
+        (b"IEND", b""),
+    )
+
+
+def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of exactly these chunks, with right checksums."""
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in chunks)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def scene(width: int, height: int) -> Image.Image:
+    """Something to look at: smooth ground, hard edges, fine grain; the same every time."""
+    across = Image.linear_gradient("L").resize((width, height))
+    down = Image.radial_gradient("L").resize((width, height))
+    grain = Image.effect_mandelbrot((width, height), (-2.2, -1.2, 0.8, 1.2), 60)
+    picture = Image.merge("RGB", (across, down, grain))
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((width // 8, height // 8, width // 4, height // 3), fill="navy")
+    pen.ellipse((width // 2, height // 2, width * 3 // 4, height * 3 // 4), fill="orange")
+    return picture
+
+
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """The picture as a file."""
+    file = BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    """A file as a decoded picture, to look at what came out."""
+    picture = Image.open(BytesIO(data))
+    picture.load()
+    return picture

@@ -111,8 +111,7 @@ def decode(data: bytes, header: Header, rule: Rule, detail: Detail) -> Pillow.Im
     target = turned(rule.target(*header.upright, detail), header.turn)
     if header.format == "JPEG":
         return plain(shrunk_jpeg(data, header, target, rule, detail))
-    with whole(data, header) as picture:
-        return plain(shrunk(full_colour(picture), target))
+    return plain(shrunk(full_colour(whole(data, header)), target))
 
 
 def shrunk_jpeg(
@@ -148,15 +147,18 @@ def covers(size: Size, target: Size) -> bool:
     return all(side >= limit for side, limit in zip(size, target, strict=True))
 
 
-def whole(data: bytes, header: Header) -> ImageFile.ImageFile:
-    """The picture, or its first frame, to be decoded whole."""
+def whole(data: bytes, header: Header) -> Pillow.Image:
+    """All pixels of the picture, or of its first frame."""
+    picture: ImageFile.ImageFile
     match header.format:
         case "PNG":
-            return PngImageFile(BytesIO(pixels_only(data)))
+            picture = PngImageFile(BytesIO(pixels_only(data)))
         case "WEBP":
-            return WebPImageFile(BytesIO(data))
+            picture = WebPImageFile(BytesIO(data))
         case _:
-            return GifImageFile(BytesIO(data))
+            picture = GifImageFile(BytesIO(data))
+    picture.load()
+    return picture
 
 
 def pixels_only(data: bytes) -> bytes:

@@ -18,7 +18,7 @@ NAMES = {
     "white": ("ffffff", "f7f7f7"),
     "light grey": ("dcdcdc", "c4c4c4"),
     "grey": ("a0a0a0", "808080", "6c6c6c"),
-    "dark grey": ("505050", "3a3a3a"),
+    "dark grey": ("505050", "3a3a3a", "2f4246"),
     "black": ("000000", "1c1c1c"),
     "red": ("ff0000", "d01c1c", "e24a4a"),
     "dark red": ("8b0000", "9c2410", "5e1212"),
@@ -27,9 +27,10 @@ NAMES = {
     "tan": ("d2b48c", "c19a6b", "a8876a"),
     "cream": ("f7f0e3", "fff4d6", "f0e0c0"),
     "yellow": ("ffff00", "ffd700", "f0c93a", "fff176"),
-    "olive": ("808000", "6f7033", "4d4d1f"),
+    "gold": ("d4af37", "e1ad01", "b8902a"),
+    "olive": ("808000", "6f7033", "4d4d1f", "a8a45a"),
     "lime green": ("00ff00", "9aef32", "a4d03a"),
-    "green": ("008000", "2fa84f", "4c8c3c"),
+    "green": ("008000", "2fa84f", "4c8c3c", "567d46"),
     "light green": ("90ee90", "bfe3b4"),
     "dark green": ("0b4a22", "22452b", "14301c"),
     "teal": ("008080", "14574f", "2f8f88"),
@@ -37,17 +38,18 @@ NAMES = {
     "light blue": ("87ceeb", "add8e6", "cfe4f2", "8fb4dc"),
     "blue": ("0000ff", "1e6fd9", "4169e1", "3f87c9"),
     "dark blue": ("000080", "1b2a52", "24407a"),
-    "purple": ("800080", "6a2c91", "7a2a6b", "8a2be2"),
+    "purple": ("800080", "6a2c91", "7a2a6b", "4a154b", "8a2be2"),
     "lavender": ("c8b6e2", "e6e0fa"),
     "magenta": ("ff00ff", "c71585", "e0359a"),
-    "pink": ("ffc0cb", "ff69b4", "eea0ac"),
+    "pink": ("ffc0cb", "ff69b4", "eea0ac", "fa8072"),
 }
 
 
 def shares(image: Image.Image) -> tuple[tuple[str, float], ...]:
     """The named colours of an RGB picture with their share of its area, largest first."""
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    # Pixels are picked, not averaged: black text on white is not grey.
+    size = (min(SIDE, image.width), min(SIDE, image.height))
+    small = image.resize(size, Image.Resampling.NEAREST)
     flat = small.quantize(SHADES, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette = flat.getpalette() or []
     area = Counter[str]()
@@ -69,7 +71,7 @@ def name(red: int, green: int, blue: int) -> str:
 
 def distance(one: Lab, other: Lab) -> float:
     """How different two colours look: 0.02 is just visible, black to white is 1."""
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+    return math.dist(one, other)
 
 
 @lru_cache(4096)

@@ -23,8 +23,9 @@ MEND = (
 SURE = 0.8
 """Below this score rapidocr mostly sees letters in leaves and bricks."""
 LEAST_CHARACTERS = 2
-SLIMMEST = 20
-"""A side this many times shorter than the other is padded: rapidocr would reduce it to nothing."""
+SLIMMEST = 2
+"""A side more times shorter than the other is padded: rapidocr enlarges the shorter side to 736 pixels
+whatever the longer becomes, which takes twenty seconds for a line, or reduces it to nothing."""
 
 
 class Reader(Protocol):

@@ -20,7 +20,8 @@ from bot.offline.wire import Asked, Bill, Finish, Heading, Refused
 MAX_BODY_BYTES = 60_000_000
 """Above the 50 MB at which the real API was seen to refuse."""
 BODY_SECONDS = 60
-CLOSING_SECONDS = 1.0
+CLOSING_SECONDS = 0.1
+"""Who asks is the same program, and has stopped asking by then."""
 UNKNOWN_PICTURE_TOKENS = 85
 """For a model whose rule nobody knows: the base that the older models charge."""
 OWNER = "threadsight"

@@ -1,0 +1,233 @@
+"""A message comes in: stored if it is new, merged with what is known of it otherwise."""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, insert, select, tuple_, update
+
+from bot.domain import Attachment, Message, ThreadId
+from storage import erasure
+from storage.claims import WORK
+from storage.database import Transaction
+from storage.rows import (
+    IN_ORDER,
+    attachment_columns,
+    message_columns,
+    of_post,
+    tidy,
+    to_message,
+    with_forms,
+)
+from storage.tables import attachments, messages, threads
+
+
+def accept(
+    transaction: Transaction, message: Message, quiet_seconds: float, retention_seconds: float
+) -> bool:
+    """Whether the message is work now or soon."""
+    arrived = erasure.survivor(transaction, tidy(message))
+    if arrived is None:
+        return False
+    now = transaction.now()
+    thread = home(transaction, arrived, now + retention_seconds)
+    known = transaction.first(select(messages).where(of_post(arrived)))
+    if known is None:
+        return add(transaction, thread, arrived, now)
+    return combine(transaction, thread, known, arrived, now, now + quiet_seconds)
+
+
+def merge(known: Message, arrived: Message) -> Message:
+    """One message out of two deliveries, whichever came first: the newest edit, addressed if either was."""
+    newest = arrived if edit_time(arrived) > edit_time(known) else known
+    if edit_time(arrived) == edit_time(known):
+        newest = completed(known, arrived)
+    return replace(
+        newest,
+        thread=known.thread,
+        author=known.author or arrived.author,
+        sent_at=known.sent_at,
+        addressed=known.addressed or arrived.addressed,
+    )
+
+
+def edit_time(message: Message) -> float:
+    """When it became what it is; the first version is older than any edit."""
+    return float("-inf") if message.edited_at is None else message.edited_at
+
+
+def completed(known: Message, arrived: Message) -> Message:
+    """The same version told twice: what one delivery left out, the other may bring."""
+    there = {each.id: each for each in known.attachments}
+    return replace(
+        known,
+        kind=arrived.kind if arrived.addressed and not known.addressed else known.kind,
+        attachments=tuple(there.values())
+        + tuple(each for each in arrived.attachments if each.id not in there),
+    )
+
+
+def home(transaction: Transaction, message: Message, expires: float) -> Row[Any]:
+    """The thread that the message is known in, else the one that it names; locked, and kept for longer."""
+    known_in = select(messages.c.thread).where(of_post(message)).scalar_subquery()
+    known = transaction.run(
+        update(threads).where(threads.c.key == known_in).values(expires=expires).returning(threads)
+    ).first()
+    if known is not None:
+        return known
+    place = message.thread
+    named = {
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "channel": place.channel,
+        "root": place.root,
+    }
+    return transaction.run(
+        transaction.insert(threads)
+        .values(**named, claim=0, numbered=0, expires=expires)
+        .on_conflict_do_update(index_elements=list(named), set_={"expires": expires})
+        .returning(threads)
+    ).one()
+
+
+def add(transaction: Transaction, thread: Row[Any], message: Message, now: float) -> bool:
+    """Stores a message that is new."""
+    number = transaction.run(
+        insert(messages)
+        .values(
+            thread=thread.key,
+            platform=thread.platform,
+            workspace=thread.workspace,
+            channel=thread.channel,
+            id=message.id,
+            version=1,
+            failures=0,
+            posts=[],
+            **message_columns(message),
+        )
+        .returning(messages.c.key)
+    ).scalar_one()
+    attach(transaction, thread.key, number, message.attachments)
+    if message.addressed:
+        make_due(transaction, thread, now)
+    return message.addressed
+
+
+def combine(
+    transaction: Transaction,
+    thread: Row[Any],
+    known: Row[Any],
+    arrived: Message,
+    now: float,
+    quiet_until: float,
+) -> bool:
+    """Merges a message with the one that is there, and makes it work again where its words changed."""
+    place = ThreadId(thread.platform, thread.workspace, thread.channel, thread.root)
+    files = transaction.all(with_forms(messages.c.key == known.key))
+    before = to_message(known, place, files)
+    after = merge(before, arrived)
+    changed = differs(before, after)
+    again = changed and after.addressed and is_last_question(transaction, known)
+    settled_at = None if again else known.settled_at
+    if after != before:
+        transaction.run(
+            update(messages)
+            .where(messages.c.key == known.key)
+            .values(
+                version=known.version + changed,
+                failures=0 if changed else known.failures,
+                settled_at=settled_at,
+                **message_columns(after),
+            )
+        )
+        refresh(transaction, known, files, after)
+    if not after.addressed or settled_at is not None:
+        return False
+    if changed and (thread.claimed == known.key or is_next(transaction, thread, known, now)):
+        transaction.run(update(threads).where(threads.c.key == thread.key).values(due=quiet_until))
+    else:
+        make_due(transaction, thread, now)
+    return True
+
+
+def differs(before: Message, after: Message) -> bool:
+    """Whether an answer to the one is no answer to the other."""
+    return before.text != after.text or (
+        [each.id for each in before.attachments] != [each.id for each in after.attachments]
+    )
+
+
+def is_last_question(transaction: Transaction, message: Row[Any]) -> bool:
+    """Whether nobody spoke to the bot in the thread after this message."""
+    later = select(messages.c.key).where(
+        messages.c.thread == message.thread,
+        messages.c.addressed,
+        tuple_(*IN_ORDER) > tuple_(message.sent_at, message.id),
+    )
+    return transaction.first(later) is None
+
+
+def is_next(transaction: Transaction, thread: Row[Any], message: Row[Any], now: float) -> bool:
+    """Whether this message is what a claim would find, with nobody at work in the thread."""
+    if thread.claimed is not None and thread.due is not None and thread.due > now:
+        return False
+    first = transaction.first(
+        select(messages.c.key)
+        .where(messages.c.thread == message.thread, WORK)
+        .order_by(*IN_ORDER)
+        .limit(1)
+    )
+    return first is not None and bool(first.key == message.key)
+
+
+def make_due(transaction: Transaction, thread: Row[Any], now: float) -> None:
+    """Due at once, unless a lease, a quiet time or a back-off already says when."""
+    if thread.due is None:
+        transaction.run(update(threads).where(threads.c.key == thread.key).values(due=now))
+
+
+def refresh(
+    transaction: Transaction, message: Row[Any], stored: list[Row[Any]], after: Message
+) -> None:
+    """Brings the attachments up to date; those that stay keep their row and with it their number."""
+    known = {each.id: each for each in stored}
+    kept = {each.id for each in after.attachments}
+    gone = [each for each in stored if each.id not in kept]
+    erasure.drop_attachments(transaction, gone)
+    for position, each in enumerate(after.attachments):
+        if each.id in known:
+            transaction.run(
+                update(attachments)
+                .where(attachments.c.key == known[each.id].key)
+                .values(**attachment_columns(each, position))
+            )
+    attach(
+        transaction,
+        message.thread,
+        message.key,
+        after.attachments,
+        known=frozenset(known),
+    )
+
+
+def attach(
+    transaction: Transaction,
+    thread: int,
+    message: int,
+    files: tuple[Attachment, ...],
+    known: frozenset[str] = frozenset(),
+) -> None:
+    """Adds the rows of new attachments, not numbered yet."""
+    rows = [
+        {
+            "thread": thread,
+            "message": message,
+            "id": each.id,
+            "mark": "",
+            "receipt": "",
+            **attachment_columns(each, position),
+        }
+        for position, each in enumerate(files)
+        if each.id not in known
+    ]
+    if rows:
+        transaction.run(insert(attachments), rows)

@@ -1,0 +1,226 @@
+"""Who may answer which message, and until when: the thread's row is the mutex."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, delete, select, tuple_, update
+
+from bot.domain import Claim, Loss, Message, PostId, Reply, ThreadId
+from bot.errors import Superseded
+from storage import money
+from storage.database import Transaction
+from storage.rows import (
+    IN_ORDER,
+    of_post,
+    reply_columns,
+    thread_parts,
+    to_message,
+    to_posts,
+    to_reply,
+    with_forms,
+    within,
+)
+from storage.tables import answers, calls, messages, threads
+
+NOT_OURS = "Somebody else answers this message now, or it has changed."
+
+WORK = and_(messages.c.addressed, messages.c.settled_at.is_(None))
+
+
+def claim(
+    transaction: Transaction,
+    platforms: Collection[str],
+    thread: ThreadId | None,
+    lease_seconds: float,
+) -> Claim | None:
+    """Takes the longest-due thread that has work; those that turn out to have none are due no more."""
+    now = transaction.now()
+    while found := transaction.first(due_thread(platforms, thread, now)):
+        message = transaction.first(
+            select(messages)
+            .where(messages.c.thread == found.key, WORK)
+            .order_by(*IN_ORDER)
+            .limit(1)
+        )
+        if message is not None:
+            return take(transaction, found, message, now, now + lease_seconds)
+        transaction.run(
+            update(threads).where(threads.c.key == found.key).values(due=None, claimed=None)
+        )
+    return None
+
+
+def renew(
+    transaction: Transaction, claims: Sequence[Claim], lease_seconds: float
+) -> Mapping[ThreadId, Loss]:
+    """Prolongs what still holds and tells what became of the rest."""
+    known = {
+        (row.platform, row.workspace, row.channel, row.id): row
+        for row in transaction.all(claimed_messages(claims))
+    }
+    losses: dict[ThreadId, Loss] = {}
+    held: list[int] = []
+    for each in claims:
+        row = known.get(post_key(each.message))
+        loss = loss_of(each, row)
+        if loss is not None:
+            losses[each.message.thread] = loss
+        elif row is not None:
+            held.append(row.thread)
+    if held:
+        until = transaction.now() + lease_seconds
+        transaction.run(update(threads).where(threads.c.key.in_(held)).values(due=until))
+    return losses
+
+
+def held(transaction: Transaction, claim: Claim, *, any_version: bool = False) -> Row[Any]:
+    """The claimed message's row, its thread locked until the transaction ends; raises Superseded.
+
+    The thread's row is locked first by everybody who writes, so that nobody waits in a circle.
+    """
+    thread = transaction.first(
+        select(threads).where(within(claim.message.thread)).with_for_update()
+    )
+    if thread is None or thread.claim != claim.number or thread.claimed is None:
+        raise Superseded(NOT_OURS)
+    row = transaction.first(
+        select(messages).where(messages.c.key == thread.claimed, of_post(claim.message))
+    )
+    if row is None or not (any_version or row.version == claim.version):
+        raise Superseded(NOT_OURS)
+    return row
+
+
+def record(transaction: Transaction, message: Row[Any], reply: Reply) -> None:
+    """Stores the reply to this version; what was said to earlier versions is gone."""
+    transaction.run(delete(answers).where(answers.c.message == message.key))
+    row = {"message": message.key, "version": message.version, **reply_columns(reply)}
+    transaction.run(answers.insert(), row)
+
+
+def posted(transaction: Transaction, claim: Claim, posts: Sequence[PostId]) -> None:
+    """Notes the posts, also when the message has changed: the next answer goes into the same ones."""
+    message = held(transaction, claim, any_version=True)
+    transaction.run(update(messages).where(messages.c.key == message.key).values(posts=list(posts)))
+
+
+def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> None:
+    """Ends the work on the message; the thread is due at once where more is waiting."""
+    message = held(transaction, claim)
+    now = transaction.now()
+    transaction.run(update(messages).where(messages.c.key == message.key).values(settled_at=now))
+    more = transaction.first(
+        select(messages.c.key).where(messages.c.thread == message.thread, WORK)
+    )
+    release(
+        transaction,
+        message,
+        due=now if more is not None else None,
+        expires=now + retention_seconds,
+    )
+
+
+def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: bool) -> None:
+    """Makes the thread due again, after a while; a failure stays counted, anything else is not."""
+    message = held(transaction, claim)
+    if not failed:
+        transaction.run(
+            update(messages)
+            .where(messages.c.key == message.key, messages.c.failures > 0)
+            .values(failures=messages.c.failures - 1)
+        )
+    release(transaction, message, due=transaction.now() + delay)
+
+
+def take_back_all(transaction: Transaction) -> None:
+    """Makes every claimed thread due now: whoever held it is known to be dead."""
+    transaction.run(
+        update(threads).where(threads.c.claimed.is_not(None)).values(due=transaction.now())
+    )
+
+
+def due_thread(platforms: Collection[str], thread: ThreadId | None, now: float) -> Select[Any]:
+    """The longest-due thread, past those that others are taking at this moment."""
+    due = select(threads).where(threads.c.due <= now)
+    if thread is not None:
+        return due.where(within(thread)).with_for_update()
+    return (
+        due.where(threads.c.platform.in_(platforms))
+        .order_by(threads.c.due, threads.c.key)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def take(
+    transaction: Transaction, thread: Row[Any], message: Row[Any], now: float, until: float
+) -> Claim:
+    """Moves the due time past the lease, counts the failure that this may become, settles old calls."""
+    number = thread.claim + 1
+    transaction.run(
+        update(threads)
+        .where(threads.c.key == thread.key)
+        .values(due=until, claim=number, claimed=message.key)
+    )
+    transaction.run(
+        update(messages)
+        .where(messages.c.key == message.key)
+        .values(failures=messages.c.failures + 1)
+    )
+    money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
+    place = ThreadId(thread.platform, thread.workspace, thread.channel, thread.root)
+    files = transaction.all(with_forms(messages.c.key == message.key))
+    return Claim(
+        message=to_message(message, place, files),
+        number=number,
+        version=message.version,
+        failures=message.failures,
+        until=until,
+        reply=recorded(transaction, message),
+        posts=to_posts(message.posts),
+    )
+
+
+def recorded(transaction: Transaction, message: Row[Any]) -> Reply | None:
+    """The reply to this version, if a claim before this one came so far."""
+    row = transaction.first(
+        select(answers).where(
+            answers.c.message == message.key, answers.c.version == message.version
+        )
+    )
+    return None if row is None else to_reply(row)
+
+
+def release(transaction: Transaction, message: Row[Any], **values: float | None) -> None:
+    """Lets go of the thread."""
+    transaction.run(
+        update(threads).where(threads.c.key == message.thread).values(claimed=None, **values)
+    )
+
+
+def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
+    """The messages of these claims with who holds their threads, locked in one fixed order."""
+    keys = [post_key(each.message) for each in claims]
+    name = tuple_(messages.c.platform, messages.c.workspace, messages.c.channel, messages.c.id)
+    return (
+        select(messages, threads.c.claim, threads.c.claimed)
+        .join(threads, threads.c.key == messages.c.thread)
+        .where(name.in_(keys))
+        .order_by(threads.c.key)
+        .with_for_update(of=threads)
+    )
+
+
+def post_key(message: Message) -> tuple[str, str, str, str]:
+    """What names a post on its platform."""
+    platform, workspace, channel, _ = thread_parts(message.thread)
+    return platform, workspace, channel, message.id
+
+
+def loss_of(claim: Claim, row: Row[Any] | None) -> Loss | None:
+    """Why this claim no longer holds; None when it does."""
+    if row is None:
+        return "deleted"
+    if row.claim != claim.number or row.claimed != row.key:
+        return "taken"
+    return "edited" if row.version != claim.version else None

@@ -1,0 +1,258 @@
+"""What people delete is gone, and what comes late for it stays out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, and_, case, delete, exists, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.domain import Message, PostId, Scope
+from storage import money
+from storage.claims import WORK
+from storage.database import Transaction
+from storage.rows import IN_ORDER
+from storage.tables import (
+    attachments,
+    buttons,
+    calls,
+    messages,
+    pictures,
+    settings,
+    threads,
+    tombstones,
+)
+
+T = TypeVar("T")
+
+
+def survivor(transaction: Transaction, message: Message) -> Message | None:
+    """The message without the attachments that were deleted; None when it was deleted itself.
+
+    Until the transaction ends, nobody erases in this workspace what this message is about to bring.
+    """
+    place = message.thread
+    transaction.lock(key=lock_key(place.platform, place.workspace), shared=True)
+    stones = tombstones.c
+    ids = [each.id for each in message.attachments]
+    found = transaction.all(
+        select(tombstones).where(
+            stones.platform == place.platform,
+            stones.workspace == place.workspace,
+            stones.channel.in_(("", place.channel)),
+            stones.message.in_(("", message.id)),
+            stones.root.in_(("", place.root)),
+            stones.attachment.in_(("", *ids)),
+        )
+    )
+    dead = {each.attachment for each in found}
+    if any(
+        each.attachment == "" and (each.message or each.erased_at >= message.sent_at)
+        for each in found
+    ):
+        return None
+    return replace(
+        message, attachments=tuple(each for each in message.attachments if each.id not in dead)
+    )
+
+
+def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
+    """Erases what the scope names and leaves a tombstone; returns the posts that answered it."""
+    transaction.lock(key=lock_key(scope.platform, scope.workspace), shared=False)
+    transaction.scrub = True
+    now = transaction.now()
+    if scope.attachment is not None:
+        bury(transaction, scope, now)
+        erase_attachments(transaction, scope, now)
+        return ()
+    doomed = transaction.all(
+        select(messages).join(threads).where(messages_in(scope)).order_by(threads.c.key, *IN_ORDER)
+    )
+    newest = max((each.sent_at for each in doomed), default=now)
+    bury(transaction, scope, max(now, newest))
+    if scope.message is not None:
+        erase_messages(transaction, doomed, now)
+    else:
+        erase_threads(transaction, threads_in(scope), now)
+    if scope.channel is None and scope.message is None:
+        forget_workspace(transaction, scope)
+    return tuple(post for each in doomed for post in each.posts)
+
+
+def purge(transaction: Transaction, retention_seconds: float) -> int:
+    """Erases threads whose retention is over, but for those that somebody is answering in."""
+    now = transaction.now()
+    idle = or_(threads.c.claimed.is_(None), threads.c.due.is_(None), threads.c.due <= now)
+    erased = erase_threads(transaction, and_(threads.c.expires <= now, idle), now)
+    # A late event for something this old is none that any platform still sends.
+    transaction.run(delete(tombstones).where(tombstones.c.erased_at <= now - retention_seconds))
+    transaction.run(delete(buttons).where(buttons.c.expires <= now))
+    transaction.scrub = transaction.scrub or erased > 0
+    return erased
+
+
+def drop_attachments(transaction: Transaction, gone: Sequence[Row[Any]]) -> None:
+    """Erases attachments and the bytes that nobody else refers to."""
+    if not gone:
+        return
+    transaction.scrub = True
+    transaction.run(delete(attachments).where(attachments.c.key.in_([each.key for each in gone])))
+    drop_pictures(transaction, [each.picture for each in gone if each.picture is not None])
+
+
+def drop_pictures(transaction: Transaction, keys: Sequence[int]) -> None:
+    """Erases the bytes of these pictures where no reference is left."""
+    if keys:
+        used = exists().where(attachments.c.picture == pictures.c.key)
+        transaction.run(delete(pictures).where(pictures.c.key.in_(keys), ~used))
+
+
+def erase_threads(transaction: Transaction, which: ColumnElement[bool], now: float) -> int:
+    """Erases whole threads with all that hangs on them; returns how many."""
+    locked = select(threads.c.key).where(which).order_by(threads.c.key).with_for_update()
+    keys = [each.key for each in transaction.all(locked)]
+    for some in chunks(keys):
+        money.give_up_on_open_calls(transaction, calls.c.thread.in_(some), now)
+        kept = picture_keys(transaction, attachments.c.thread.in_(some))
+        transaction.run(delete(threads).where(threads.c.key.in_(some)))
+        drop_pictures(transaction, kept)
+    return len(keys)
+
+
+def erase_messages(transaction: Transaction, doomed: Sequence[Row[Any]], now: float) -> None:
+    """Erases messages with their answers and pictures; their threads go on."""
+    for some in chunks(sorted({each.thread for each in doomed})):
+        lock_threads(transaction, some)
+    for some in chunks([each.key for each in doomed]):
+        money.give_up_on_open_calls(transaction, calls.c.message.in_(some), now)
+        kept = picture_keys(transaction, attachments.c.message.in_(some))
+        transaction.run(delete(messages).where(messages.c.key.in_(some)))
+        drop_pictures(transaction, kept)
+        let_go(transaction, some, now)
+
+
+def let_go(transaction: Transaction, gone: Sequence[int], now: float) -> None:
+    """Ends the claims on messages that are gone; what waits behind them is due at once."""
+    waiting = exists().where(messages.c.thread == threads.c.key, WORK)
+    transaction.run(
+        update(threads)
+        .where(threads.c.claimed.in_(gone))
+        .values(claimed=None, due=case((waiting, now), else_=None))
+    )
+
+
+def erase_attachments(transaction: Transaction, scope: Scope, now: float) -> None:
+    """Erases a file wherever it was posted; a question that still waits changes with it."""
+    found = select(
+        attachments.c.key, attachments.c.picture, attachments.c.message, messages.c.thread
+    ).join(messages, messages.c.key == attachments.c.message)
+    where = [
+        attachments.c.id == scope.attachment,
+        messages.c.platform == scope.platform,
+        messages.c.workspace == scope.workspace,
+    ]
+    if scope.channel is not None:
+        where.append(messages.c.channel == scope.channel)
+    if scope.message is not None:
+        where.append(messages.c.id == scope.message)
+    gone = transaction.all(found.where(*where))
+    for some in chunks(gone):
+        lock_threads(transaction, [each.thread for each in some])
+        drop_attachments(transaction, some)
+        change_waiting(transaction, [each.message for each in some], now)
+
+
+def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) -> None:
+    """Raises the version of unanswered questions that lost a file: whoever answers begins anew."""
+    changed = (
+        update(messages)
+        .where(messages.c.key.in_(keys), WORK)
+        .values(version=messages.c.version + 1)
+        .returning(messages.c.key)
+    )
+    again = [each.key for each in transaction.run(changed)]
+    transaction.run(
+        update(threads).where(threads.c.claimed.in_(again)).values(claimed=None, due=now)
+    )
+
+
+def forget_workspace(transaction: Transaction, scope: Scope) -> None:
+    """Erases what a workspace had set, too; the ledger stays."""
+    for table in (settings, buttons):
+        transaction.run(
+            delete(table).where(
+                table.c.platform == scope.platform, table.c.workspace == scope.workspace
+            )
+        )
+
+
+def bury(transaction: Transaction, scope: Scope, erased_at: float) -> None:
+    """Writes the tombstone, or moves the one that is there to the newest time."""
+    # A post has one id in its channel, and a late event may name another thread for it.
+    root = scope.root if scope.message is None and scope.attachment is None else None
+    names = {
+        "platform": scope.platform,
+        "workspace": scope.workspace,
+        "channel": scope.channel or "",
+        "root": root or "",
+        "message": scope.message or "",
+        "attachment": scope.attachment or "",
+    }
+    transaction.run(
+        transaction.insert(tombstones)
+        .values(**names, erased_at=erased_at)
+        .on_conflict_do_update(index_elements=list(names), set_={"erased_at": erased_at})
+    )
+
+
+def messages_in(scope: Scope) -> ColumnElement[bool]:
+    """The messages that a scope without a file names."""
+    if scope.message is None:
+        return threads_in(scope)
+    here = [
+        messages.c.platform == scope.platform,
+        messages.c.workspace == scope.workspace,
+        messages.c.id == scope.message,
+    ]
+    if scope.channel is not None:
+        here.append(messages.c.channel == scope.channel)
+    return and_(*here)
+
+
+def threads_in(scope: Scope) -> ColumnElement[bool]:
+    """The threads that a scope without message and file names."""
+    here = [threads.c.platform == scope.platform, threads.c.workspace == scope.workspace]
+    if scope.channel is not None:
+        here.append(threads.c.channel == scope.channel)
+    if scope.root is not None:
+        here.append(threads.c.root == scope.root)
+    return and_(*here)
+
+
+def picture_keys(transaction: Transaction, which: ColumnElement[bool]) -> list[int]:
+    """The stored forms that these attachments refer to."""
+    referred = select(attachments.c.picture).where(which, attachments.c.picture.is_not(None))
+    return [each.picture for each in transaction.all(referred.distinct())]
+
+
+def lock_threads(transaction: Transaction, keys: Sequence[int]) -> None:
+    """Locks threads before anything in them, in one order, so that nobody waits in a circle."""
+    transaction.all(
+        select(threads.c.key)
+        .where(threads.c.key.in_(keys))
+        .order_by(threads.c.key)
+        .with_for_update()
+    )
+
+
+def chunks(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Lists short enough to be the parameters of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def lock_key(platform: str, workspace: str) -> int:
+    """A number for a workspace, as PostgreSQL's advisory locks want it."""
+    digest = sha256(f"{platform}\0{workspace}".encode(errors="replace")).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -1,0 +1,8 @@
+"""What alembic runs for every migration: our connection, in the transaction that is already open."""
+
+from alembic import context
+
+from storage.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

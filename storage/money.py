@@ -1,0 +1,274 @@
+"""Budgets and the ledger: a call is a row before it is made, and its cost is booked once."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.domain import Answer, Budget, Call, Claim, Spent, ThreadId, UsageRow
+from bot.errors import BudgetSpent, Superseded
+from storage.database import Transaction
+from storage.rows import LARGEST, within
+from storage.tables import budgets, calls, reservations, threads
+
+NANO = Decimal(1_000_000_000)
+# Three of these still fit a BIGINT when they are added up; it is two billion dollars.
+MOST_NANOS = 2**61
+# Everybody locks the budgets of a workspace in this order.
+IN_ORDER = (budgets.c.scope, budgets.c.subject, budgets.c.period)
+SPENT = "The budget of this {scope} for {period} has no room: ${left} are left, and this question may cost ${most}."
+UNKNOWN_CALL = "This call is not one of this claim's."
+
+
+def attempt(transaction: Transaction, claim: Claim, message: Row[Any], call: Call) -> int:
+    """Writes the open call and raises `reserved` in all its budgets, or in none."""
+    now = transaction.now()
+    reserve = nanos(call.reserve, ROUND_CEILING)
+    number = transaction.run(
+        insert(calls)
+        .values(
+            thread=message.thread,
+            message=message.key,
+            platform=message.platform,
+            workspace=message.workspace,
+            channel=message.channel,
+            person=message.author,
+            claim=claim.number,
+            day=utc_day(now),
+            started_at=now,
+            model=call.model,
+            detail=call.detail,
+            estimated_input=count(call.input_tokens),
+            reserve=reserve,
+            price_source=call.price_source,
+            possibly_charged=False,
+        )
+        .returning(calls.c.key)
+    ).scalar_one()
+    if reserve:
+        unique = {(each.scope, each.subject, each.period): each for each in call.budgets}
+        for _, budget in sorted(unique.items()):
+            held = hold(transaction, message, budget, reserve)
+            transaction.run(insert(reservations).values(call=number, budget=held))
+    return int(number)
+
+
+def hold(transaction: Transaction, message: Row[Any], budget: Budget, reserve: int) -> int:
+    """Reserves in one budget, with the cap that holds now; raises BudgetSpent, and the caller's
+    transaction takes back what it reserved elsewhere."""
+    cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
+    row = {
+        "platform": message.platform,
+        "workspace": message.workspace,
+        "scope": budget.scope,
+        "subject": budget.subject,
+        "period": budget.period,
+    }
+    known = (
+        transaction.insert(budgets)
+        .values(**row, cap=cap, settled=0, reserved=0)
+        .on_conflict_do_update(index_elements=list(row), set_={"cap": cap})
+        .returning(budgets)
+    )
+    before = transaction.run(known).one()
+    room = budgets.c.settled + budgets.c.reserved + reserve <= budgets.c.cap
+    raised = transaction.run(
+        update(budgets)
+        .where(budgets.c.key == before.key, room)
+        .values(reserved=budgets.c.reserved + reserve)
+    )
+    if raised.rowcount == 1:
+        return int(before.key)
+    left = dollars(max(0, cap - before.settled - before.reserved))
+    raise BudgetSpent(
+        SPENT.format(
+            scope=budget.scope, period=budget.period, left=plain(left), most=plain(dollars(reserve))
+        ),
+        scope=budget.scope,
+        period=budget.period,
+        left=left,
+    )
+
+
+def close(transaction: Transaction, claim: Claim, number: int, *, charged: bool) -> None:
+    """Ends a call without usage, once; raises Superseded when it is not this claim's.
+
+    It may come after somebody else gave up on the call: whoever made it knows better.
+    """
+    call = call_of(transaction, claim, number)
+    if charged:
+        if call.outcome is None:
+            give_up(transaction, call, transaction.now())
+    elif call.outcome in (None, "lost"):
+        book(transaction, call, cost=0)
+        finish(transaction, call, outcome="failed", possibly_charged=False, cost=0)
+
+
+def charge(transaction: Transaction, claim: Claim, number: int, answer: Answer) -> None:
+    """Ends a call with its usage and cost, once, also where it was given up as lost."""
+    call = call_of(transaction, claim, number)
+    if call.outcome not in (None, "lost"):
+        return
+    cost = nanos(answer.cost, ROUND_HALF_EVEN)
+    book(transaction, call, cost=cost or 0)
+    finish(
+        transaction,
+        call,
+        outcome="answered",
+        possibly_charged=answer.estimated,
+        answered_by=answer.model,
+        finish=answer.finish,
+        input=count(answer.usage.input),
+        cached=count(answer.usage.cached),
+        cache_written=count(answer.usage.cache_written),
+        output=count(answer.usage.output),
+        reasoning=count(answer.usage.reasoning),
+        cost=cost,
+        list_cost=nanos(answer.list_cost, ROUND_HALF_EVEN),
+    )
+
+
+def give_up_on_open_calls(transaction: Transaction, which: ColumnElement[bool], now: float) -> None:
+    """Settles the calls that claims left open, each at its reserve."""
+    left_open = select(calls).where(which, calls.c.outcome.is_(None)).order_by(calls.c.key)
+    for call in transaction.all(left_open):
+        give_up(transaction, call, now)
+
+
+def thread_spent(transaction: Transaction, thread: ThreadId) -> Spent:
+    """What the calls of a thread have cost."""
+    key = select(threads.c.key).where(within(thread)).scalar_subquery()
+    row = transaction.first(select(*SUMS).where(calls.c.thread == key, COUNTED))
+    assert row is not None
+    return to_spent(row)
+
+
+def usage(transaction: Transaction, since: float | None) -> list[UsageRow]:
+    """Sums by day, place and model, newest first."""
+    names = (calls.c.day, calls.c.platform, calls.c.workspace, calls.c.model)
+    statement = select(*names, *SUMS).where(COUNTED).group_by(*names)
+    if since is not None:
+        statement = statement.where(calls.c.started_at >= since)
+    rows = transaction.all(statement.order_by(names[0].desc(), *names[1:]))
+    return [
+        UsageRow(each.day, each.platform, each.workspace, each.model, to_spent(each))
+        for each in rows
+    ]
+
+
+def call_of(transaction: Transaction, claim: Claim, number: int) -> Row[Any]:
+    """The row of a call that this claim made; also when its message was erased since."""
+    place = claim.message.thread
+    transaction.first(select(threads.c.key).where(within(place)).with_for_update())
+    row = transaction.first(
+        select(calls)
+        .where(
+            calls.c.key == number,
+            calls.c.platform == place.platform,
+            calls.c.workspace == place.workspace,
+            calls.c.channel == place.channel,
+            calls.c.claim == claim.number,
+        )
+        .with_for_update()
+    )
+    if row is None:
+        raise Superseded(UNKNOWN_CALL)
+    return row
+
+
+def give_up(transaction: Transaction, call: Row[Any], now: float) -> None:
+    """Books the most that the call can have cost: nobody knows whether it was charged."""
+    book(transaction, call, cost=call.reserve or 0)
+    finish(transaction, call, now=now, outcome="lost", possibly_charged=True, cost=call.reserve)
+
+
+def book(transaction: Transaction, call: Row[Any], *, cost: int) -> None:
+    """Moves the call in its budgets from what it stands at to what it cost."""
+    reserve = call.reserve or 0
+    released, settled = (reserve, cost) if call.outcome is None else (0, cost - reserve)
+    held_in = (
+        select(budgets.c.key)
+        .join(reservations, reservations.c.budget == budgets.c.key)
+        .where(reservations.c.call == call.key)
+        .order_by(*IN_ORDER)
+    )
+    for each in transaction.all(held_in):
+        transaction.run(
+            update(budgets)
+            .where(budgets.c.key == each.key)
+            .values(
+                reserved=budgets.c.reserved - released,
+                settled=budgets.c.settled + settled,
+            )
+        )
+
+
+def finish(
+    transaction: Transaction, call: Row[Any], *, now: float | None = None, **columns: object
+) -> None:
+    """Writes how a call ended."""
+    ended_at = transaction.now() if now is None else now
+    transaction.run(
+        update(calls).where(calls.c.key == call.key).values(ended_at=ended_at, **columns)
+    )
+
+
+def nanos(amount: Decimal | None, rounding: str) -> int | None:
+    """Whole nano-dollars; None where the price is unknown."""
+    if amount is None or not amount.is_finite():
+        return None
+    whole = int((amount * NANO).to_integral_value(rounding))
+    return max(0, min(whole, MOST_NANOS))
+
+
+def dollars(whole: int) -> Decimal:
+    """USD."""
+    return Decimal(whole) / NANO
+
+
+def plain(amount: Decimal) -> str:
+    """Dollars as people write them, without an exponent."""
+    text = f"{amount:.9f}".rstrip("0")
+    whole, _, rest = text.partition(".")
+    return f"{whole}.{rest:0<2}"
+
+
+def count(tokens: int | None) -> int | None:
+    """Tokens as the database holds them, whatever the API said."""
+    return None if tokens is None else max(0, min(tokens, LARGEST))
+
+
+def utc_day(moment: float) -> str:
+    """The day in UTC, as `2026-11-22`."""
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+
+
+def total(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum that is 0 over nothing."""
+    return func.coalesce(func.sum(column), 0)
+
+
+# A call that failed and was not charged is none that anybody pays for.
+COUNTED = calls.c.outcome.in_(("answered", "lost"))
+SUMS = (
+    func.count().label("calls"),
+    total(calls.c.input).label("input_tokens"),
+    total(calls.c.output).label("output_tokens"),
+    total(calls.c.cost).label("cost"),
+    func.count().filter(calls.c.cost.is_(None)).label("unpriced"),
+    func.count().filter(calls.c.possibly_charged).label("possibly_charged"),
+)
+
+
+def to_spent(row: Row[Any]) -> Spent:
+    """A row of `SUMS`; PostgreSQL adds up to a Decimal."""
+    return Spent(
+        calls=row.calls,
+        input_tokens=int(row.input_tokens),
+        output_tokens=int(row.output_tokens),
+        cost=dollars(int(row.cost)),
+        unpriced=row.unpriced,
+        possibly_charged=row.possibly_charged,
+    )

@@ -1,0 +1,231 @@
+"""Rows ↔ nouns: the only place that knows both."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, select, tuple_
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.domain import (
+    Attachment,
+    Button,
+    ImageKey,
+    Message,
+    Picture,
+    PostId,
+    Reply,
+    StoredImage,
+    ThreadId,
+)
+from storage.tables import attachments, clean, messages, pictures, threads
+
+# Whole numbers that both databases hold; what a platform claims beyond that says nothing.
+LARGEST = 2**53
+
+IN_ORDER = (messages.c.sent_at, messages.c.id)
+
+
+def within(thread: ThreadId) -> ColumnElement[bool]:
+    """The row of this thread."""
+    return and_(
+        threads.c.platform == thread.platform,
+        threads.c.workspace == thread.workspace,
+        threads.c.channel == thread.channel,
+        threads.c.root == thread.root,
+    )
+
+
+def of_post(message: Message) -> ColumnElement[bool]:
+    """The row of this message, whichever thread it is known in."""
+    return and_(
+        messages.c.platform == message.thread.platform,
+        messages.c.workspace == message.thread.workspace,
+        messages.c.channel == message.thread.channel,
+        messages.c.id == message.id,
+    )
+
+
+def up_to(row: Row[Any]) -> ColumnElement[bool]:
+    """The messages of a thread up to and with this one, in the thread's order."""
+    return and_(
+        messages.c.thread == row.thread,
+        tuple_(*IN_ORDER) <= tuple_(row.sent_at, row.id),
+    )
+
+
+def tidy(message: Message) -> Message:
+    """The message as it will come back from the database, so that it can be compared."""
+    unique: dict[str, Attachment] = {}
+    for each in map(tidy_attachment, message.attachments):
+        unique.setdefault(each.id, each)
+    return replace(
+        message,
+        thread=ThreadId(*(clean(part) for part in thread_parts(message.thread))),
+        id=clean(message.id),
+        author=clean(message.author),
+        text=clean(message.text),
+        attachments=tuple(unique.values()),
+    )
+
+
+def tidy_attachment(attachment: Attachment) -> Attachment:
+    """The attachment with numbers that mean something."""
+    return replace(
+        attachment,
+        id=clean(attachment.id),
+        name=clean(attachment.name),
+        media_type=clean(attachment.media_type),
+        url=clean(attachment.url),
+        size=claimed(attachment.size),
+        width=claimed(attachment.width),
+        height=claimed(attachment.height),
+    )
+
+
+def claimed(number: int | None) -> int | None:
+    """A number that a platform claims, or None where it cannot be meant."""
+    return number if number is not None and 0 <= number <= LARGEST else None
+
+
+def thread_parts(thread: ThreadId) -> tuple[str, str, str, str]:
+    """The four fields that name a thread."""
+    return thread.platform, thread.workspace, thread.channel, thread.root
+
+
+def message_columns(message: Message) -> dict[str, object]:
+    """What a delivery says of a message, as columns."""
+    return {
+        "author": message.author,
+        "text": message.text,
+        "sent_at": message.sent_at,
+        "kind": message.kind,
+        "addressed": message.addressed,
+        "to_others": message.to_others,
+        "edited_at": message.edited_at,
+    }
+
+
+def attachment_columns(attachment: Attachment, position: int) -> dict[str, object]:
+    """What a delivery says of an attachment, as columns."""
+    return {
+        "position": position,
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "size": attachment.size,
+        "url": attachment.url,
+        "width": attachment.width,
+        "height": attachment.height,
+        "linked": attachment.linked,
+    }
+
+
+def to_message(row: Row[Any], thread: ThreadId, files: Iterable[Row[Any]]) -> Message:
+    """A row of `messages` and its rows of `attachments`, in order."""
+    return Message(
+        thread=thread,
+        id=row.id,
+        author=row.author,
+        text=row.text,
+        sent_at=row.sent_at,
+        attachments=tuple(to_attachment(each) for each in files),
+        kind=row.kind,
+        addressed=row.addressed,
+        to_others=row.to_others,
+        edited_at=row.edited_at,
+    )
+
+
+def to_attachment(row: Row[Any]) -> Attachment:
+    """A row of `attachments`."""
+    return Attachment(
+        id=row.id,
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        url=row.url,
+        width=row.width,
+        height=row.height,
+        linked=row.linked,
+    )
+
+
+def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
+    """Attachments of messages, each with the form that is kept of it, without the bytes."""
+    return (
+        select(
+            attachments,
+            pictures.c.digest,
+            pictures.c.form,
+            pictures.c.media_type.label("kept_type"),
+            pictures.c.width.label("kept_width"),
+            pictures.c.height.label("kept_height"),
+            pictures.c.size.label("kept_size"),
+        )
+        .join(messages, messages.c.key == attachments.c.message)
+        .outerjoin(pictures, pictures.c.key == attachments.c.picture)
+        .where(condition)
+        .order_by(*IN_ORDER, attachments.c.position)
+    )
+
+
+def by_message(files: Sequence[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
+    """Attachment rows under the key of their message."""
+    grouped: dict[int, list[Row[Any]]] = {}
+    for each in files:
+        grouped.setdefault(each.message, []).append(each)
+    return grouped
+
+
+def to_picture(row: Row[Any], message: Message) -> Picture:
+    """A numbered row of `with_forms`."""
+    return Picture(
+        number=row.number,
+        message=message,
+        attachment=to_attachment(row),
+        image=to_stored_image(row, message.thread),
+        width=row.original_width,
+        height=row.original_height,
+        mark=row.mark,
+        receipt=row.receipt,
+    )
+
+
+def to_stored_image(row: Row[Any], thread: ThreadId) -> StoredImage | None:
+    """The kept form in a row of `with_forms`, if there is one."""
+    if row.digest is None:
+        return None
+    return StoredImage(
+        key=ImageKey(thread.platform, thread.workspace, row.digest, row.form),
+        media_type=row.kept_type,
+        width=row.kept_width,
+        height=row.kept_height,
+        size=row.kept_size,
+    )
+
+
+def reply_columns(reply: Reply) -> dict[str, object]:
+    """A reply as columns."""
+    return {
+        "text": reply.text,
+        "footer": [clean(line) for line in reply.footer],
+        "receipts": [clean(line) for line in reply.receipts],
+        "buttons": [[clean(b.label), clean(b.token), b.style] for b in reply.buttons],
+        "failed": reply.failed,
+    }
+
+
+def to_reply(row: Row[Any]) -> Reply:
+    """A row of `answers`."""
+    return Reply(
+        text=row.text,
+        footer=tuple(row.footer),
+        receipts=tuple(row.receipts),
+        failed=row.failed,
+        buttons=tuple(Button(*each) for each in row.buttons),
+    )
+
+
+def to_posts(stored: Iterable[str]) -> tuple[PostId, ...]:
+    """Ids of posts, first to last."""
+    return tuple(stored)

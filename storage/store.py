@@ -1,0 +1,225 @@
+"""The Store on SQLite or PostgreSQL: each method is one transaction, told in the modules beside this one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bot.domain import (
+    Answer,
+    Call,
+    Claim,
+    Image,
+    ImageKey,
+    Loss,
+    Message,
+    Picture,
+    PostId,
+    Reply,
+    Scope,
+    Spent,
+    ThreadId,
+    Turn,
+    UsageRow,
+)
+from bot.errors import Outage, SetupError, Superseded
+from storage import accepting, claims, conversation, erasure, faults, gallery, money
+from storage.database import (
+    Database,
+    Transaction,
+    database_file,
+    make_file,
+    migrate,
+    open_database,
+    parse,
+)
+
+__all__ = ["SqlStore", "migrate", "open_store"]
+
+DAY_SECONDS = 86_400.0
+HELD = (
+    "Another bot already answers from {path}: stop that one, or use PostgreSQL (DATABASE_URL) to "
+    "run several."
+)
+
+
+class SqlStore:
+    """The memory of the bot; see `bot.ports.Store` for what each method promises."""
+
+    def __init__(self, database: Database, *, lease_seconds: float, retention_days: int) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self._retention_seconds = retention_days * DAY_SECONDS
+
+    async def accept(self, message: Message, *, quiet: float = 3.0) -> bool:
+        """Stores or merges a message."""
+        return await self._database.write(
+            lambda tx: accepting.accept(tx, message, quiet, self._retention_seconds)
+        )
+
+    async def participation(self, thread: ThreadId, author: str) -> str:
+        """`asker`, `guest` or `stranger`."""
+        return await self._database.read(lambda tx: conversation.participation(tx, thread, author))
+
+    async def last_seen(self, platform: str) -> float | None:
+        """When the newest message stored from this platform was sent."""
+        return await self._database.read(lambda tx: conversation.last_seen(tx, platform))
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        """Erases for good."""
+        return await self._database.write(lambda tx: erasure.retract(tx, scope))
+
+    async def claim(
+        self, platforms: Collection[str], *, thread: ThreadId | None = None
+    ) -> Claim | None:
+        """Takes the longest-due thread; a caller who is cancelled meanwhile leaves nothing claimed."""
+        taking = asyncio.ensure_future(
+            self._database.write(
+                lambda tx: claims.claim(tx, platforms, thread, self._lease_seconds)
+            )
+        )
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            claim = await taking
+            if claim is not None:
+                await self.hand_back(claim)
+            raise
+
+    async def renew(self, claimed: Sequence[Claim]) -> Mapping[ThreadId, Loss]:
+        """Prolongs all leases at once."""
+        if not claimed:
+            return {}
+        return await self._database.write(lambda tx: claims.renew(tx, claimed, self._lease_seconds))
+
+    async def pictures(self, claim: Claim) -> list[Picture]:
+        """The pictures so far, each with its number."""
+        return await self._database.write(
+            lambda tx: gallery.numbered(tx, claims.held(tx, claim), claim.message.thread)
+        )
+
+    async def keep(self, claim: Claim, number: int, image: Image) -> None:
+        """Stores a prepared picture."""
+        await self._database.write(
+            lambda tx: gallery.keep(tx, claims.held(tx, claim), number, image)
+        )
+
+    async def note(self, claim: Claim, number: int, receipt: str) -> None:
+        """Notes a receipt alone."""
+        await self._database.write(
+            lambda tx: gallery.note(tx, claims.held(tx, claim), number, receipt)
+        )
+
+    async def load(self, key: ImageKey) -> bytes:
+        """Reads a stored picture."""
+        return await self._database.read(lambda tx: gallery.load(tx, key))
+
+    async def history(self, claim: Claim) -> list[Turn]:
+        """Reads the conversation."""
+        return await self._database.read(lambda tx: conversation.history(tx, claim))
+
+    async def attempt(self, claim: Claim, call: Call) -> int:
+        """Notes a call and reserves its money."""
+        return await self._database.write(
+            lambda tx: money.attempt(tx, claim, claims.held(tx, claim), call)
+        )
+
+    async def close(self, claim: Claim, call: int, *, charged: bool) -> None:
+        """Ends a call that gave no answer."""
+        await self._database.write(lambda tx: money.close(tx, claim, call, charged=charged))
+
+    async def record(
+        self, claim: Claim, reply: Reply, *, call: int | None = None, answer: Answer | None = None
+    ) -> None:
+        """Stores the reply and books its cost; the cost also when the reply comes too late."""
+
+        def work(transaction: Transaction) -> Superseded | None:
+            if call is not None and answer is not None:
+                money.charge(transaction, claim, call, answer)
+            try:
+                message = claims.held(transaction, claim)
+            except Superseded as error:
+                return error
+            claims.record(transaction, message, reply)
+            return None
+
+        late = await self._database.write(work)
+        if late is not None:
+            raise late
+
+    async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
+        """Notes where the reply stands."""
+        await self._database.write(lambda tx: claims.posted(tx, claim, posts))
+
+    async def settle(self, claim: Claim) -> None:
+        """Ends the work on a message."""
+        await self._database.write(lambda tx: claims.settle(tx, claim, self._retention_seconds))
+
+    async def hand_back(self, claim: Claim) -> None:
+        """Gives a claim back, due at once."""
+        await self._database.write(lambda tx: claims.give_back(tx, claim, 0.0, failed=False))
+
+    async def postpone(self, claim: Claim, delay: float, *, failed: bool) -> None:
+        """Gives a claim back, due later."""
+        await self._database.write(lambda tx: claims.give_back(tx, claim, delay, failed=failed))
+
+    async def thread_spent(self, thread: ThreadId) -> Spent:
+        """What a thread has cost."""
+        return await self._database.read(lambda tx: money.thread_spent(tx, thread))
+
+    async def usage(self, *, since: float | None = None) -> list[UsageRow]:
+        """The ledger's sums."""
+        return await self._database.read(lambda tx: money.usage(tx, since))
+
+    async def purge(self) -> int:
+        """Erases what retention lets go."""
+        return await self._database.write(lambda tx: erasure.purge(tx, self._retention_seconds))
+
+
+@asynccontextmanager
+async def open_store(
+    url: str,
+    *,
+    exclusive: bool = False,
+    clock: Callable[[], float] | None = None,
+    lease_seconds: float = 30,
+    retention_days: int = 30,
+) -> AsyncIterator[SqlStore]:
+    """A store that is ready to use and closed at the end; `exclusive` for the process that claims.
+
+    On SQLite only one such process may live, so it takes back at once what a dead one held. Without a clock
+    the database's own counts. Raises SetupError or Outage.
+    """
+    address = parse(url)
+    alone = exclusive and address.get_backend_name() == "sqlite"
+    with claiming_alone(database_file(address)) if alone else nullcontext():
+        async with open_database(url, clock) as database:
+            if alone:
+                await database.write(claims.take_back_all)
+            yield SqlStore(database, lease_seconds=lease_seconds, retention_days=retention_days)
+
+
+@contextmanager
+def claiming_alone(database: Path) -> Iterator[None]:
+    """Holds the lock file beside the database, which the system frees when the process dies."""
+    make_file(database)
+    lock = FileLock(
+        database.with_name(f"{database.name}.lock"),
+        timeout=0,
+        mode=0o600,
+        thread_local=False,
+        fallback_to_soft=False,
+        preserve_lock_file=True,
+    )
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise SetupError(HELD.format(path=database)) from error
+    except OSError as error:
+        raise Outage(faults.READ_ONLY) from error
+    try:
+        yield
+    finally:
+        lock.release()

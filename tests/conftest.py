@@ -1,0 +1,22 @@
+"""What every part's tests may use: a real store on a file of its own, and the clock that it reads."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from storage.store import SqlStore, open_store
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time, which stands still until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[SqlStore]:
+    """An empty store on SQLite."""
+    async with open_store(f"sqlite:///{tmp_path}/store.db", clock=clock) as opened:
+        yield opened

@@ -48,6 +48,7 @@ class Request:
     """The pictures in it, and the detail that each is asked for."""
     places: dict[tuple[int, int], int]
     """(message, part) → the number of the picture that stands there."""
+    messages: int
 
     @property
     def size(self) -> int:
@@ -155,7 +156,9 @@ class Writer:
     def request(self) -> Request:
         """What was gathered."""
         self.flush()
-        return Request(tuple(self.pieces), tuple(self.texts), tuple(self.shown), self.places)
+        return Request(
+            tuple(self.pieces), tuple(self.texts), tuple(self.shown), self.places, self.messages
+        )
 
 
 def write_messages(

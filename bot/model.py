@@ -1,0 +1,298 @@
+"""Turns → one chat-completions request → a streamed Answer; the only wire format.
+
+A request is sent again only while nothing was said and nothing can have been charged: the server was not
+reached, asked us to wait, or had a fault. Once it took the whole question, or words have come, it never is.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+import aiohttp
+import stamina
+
+from bot import tokens
+from bot.domain import Answer, Ask, Check, ImageKey, Turn, Usage
+from bot.endpoint import Endpoint, links_allowed, probe, read_at_most
+from bot.errors import Outage, SetupError, Stalled, ThreadsightError, TransientError
+from bot.listening import Listener
+from bot.pricing import Prices
+from bot.refusals import Refusal, charged, error_for, links_at_fault, of_response
+from bot.request import Dialect, LimitField, Request, compose, limit_field_for
+
+__all__ = ["ChatCompletions", "links_allowed"]
+
+ATTEMPTS = 3
+CONNECT_SECONDS = 10.0
+RETRY_SECONDS = 60.0
+# A longer wait is the worker's: it gives the thread back, so that nobody holds a claim and sleeps.
+LONGEST_WAIT = 20.0
+MAX_ERROR_BYTES = 64 * 1024
+# Refusals that are mended at once and cost nothing: two fields, the cache key, one link, all links.
+MAX_MENDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that was taken, and the stream that answers it."""
+
+    request: Request
+    response: aiohttp.ClientResponse
+    unseen_links: frozenset[int]
+
+
+class ChatCompletions:
+    """A model behind an endpoint that speaks OpenAI's chat completions."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        key: str | None,
+        prices: Prices,
+        load: Callable[[ImageKey], Awaitable[bytes]],
+        *,
+        stall_seconds: float,
+        limit_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto",
+        offline: bool = False,
+        backoff_seconds: float = 0.5,
+    ) -> None:
+        self.session = session
+        self.endpoint = Endpoint.of(url, key)
+        self.prices = prices
+        self.load = load
+        self.stall_seconds = stall_seconds
+        self.limit_field = limit_field
+        self.offline = offline
+        self.backoff_seconds = backoff_seconds
+        # What refusals taught, for as long as the process lives.
+        self.limit_fields: dict[str, LimitField] = {}
+        self.refused_fields: set[str] = set()
+
+    async def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncIterator[str | Answer]:
+        """Yields words as they come, and last the whole Answer; raises before any word, never after one."""
+        exchange = await self.exchange(turns, ask)
+        listener = Listener(exchange.response, self.stall_seconds)
+        try:
+            while words := await self.heard(listener, exchange.request, ask):
+                yield words
+            await listener.drain()
+        finally:
+            exchange.response.close()
+        answer = self.whole(listener, exchange, ask)
+        if rest := answer.text[len(listener.text) :]:
+            yield rest
+        yield answer
+
+    async def probe(self, model: str) -> tuple[Check, ...]:
+        """Looks whether the endpoint is there, takes the key and lists the model; asks nothing that costs."""
+        return await probe(self.session, self.endpoint, model)
+
+    async def exchange(self, turns: Sequence[Turn], ask: Ask) -> Exchange:
+        """Sends the question and mends what the server refuses without a charge, each thing once."""
+        unseen: frozenset[int] = frozenset()
+        mends = 0
+        while True:
+            dialect = self.dialect(ask.model)
+            request = compose(turns, ask, dialect, without=unseen)
+            taken = await self.send(request, ask)
+            if not isinstance(taken, Refusal):
+                return Exchange(request, taken, unseen)
+            at_fault = links_at_fault(taken, request, again=bool(unseen))
+            learned = self.learn(taken, ask.model, dialect)
+            mends += 1
+            if not (at_fault or learned) or mends > MAX_MENDS:
+                raise self.error(taken, request, ask)
+            unseen |= at_fault
+
+    async def send(self, request: Request, ask: Ask) -> aiohttp.ClientResponse | Refusal:
+        """Sends until the server takes it or refuses it for good."""
+        async for attempt in stamina.retry_context(
+            on=worth_another_try,
+            attempts=ATTEMPTS,
+            timeout=RETRY_SECONDS,
+            wait_initial=self.backoff_seconds,
+            wait_jitter=self.backoff_seconds,
+        ):
+            with attempt:
+                return await self.post(request, ask)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def post(self, request: Request, ask: Ask) -> aiohttp.ClientResponse | Refusal:
+        """Sends once; raises TransientError where the server is away, silent, busy or broken."""
+        sending = Sending(request, self.load)
+        try:
+            async with asyncio.timeout(self.stall_seconds) as patience:
+                sending.patience = patience, self.stall_seconds
+                response = await self.session.post(
+                    self.endpoint.chat_url,
+                    data=sending.pieces(),
+                    headers={**self.endpoint.headers, "Content-Length": str(request.size)},
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                )
+                if 200 <= response.status < 300:
+                    return response
+                refusal = await read_refusal(response)
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+            raise self.failure(error, sending) from error
+        meant = self.error(refusal, request, ask)
+        if isinstance(meant, TransientError):
+            raise meant
+        return refusal
+
+    def failure(self, error: Exception, sending: "Sending") -> Exception:
+        """What a connection that failed means for the question."""
+        if sending.fault is not None:
+            return sending.fault
+        if isinstance(error, aiohttp.InvalidURL | ValueError):
+            return SetupError("The model's address is not one; check OPENAI_BASE_URL.")
+        if not sending.done:
+            return self.endpoint.unreachable()
+        if isinstance(error, TimeoutError):
+            return Stalled("The model took the question and said nothing for too long.")
+        return charged(
+            Outage("The model's server broke off without an answer; trying again may help.")
+        )
+
+    async def heard(self, listener: Listener, request: Request, ask: Ask) -> str:
+        """The next words; empty at the end; raises while nothing was said."""
+        words = await listener.words()
+        if listener.refusal is not None and not listener.text:
+            error = self.error(listener.refusal, request, ask)
+            # A refusal inside a 200 is none before the fact: unless it says so, the question was read.
+            error.charged = not 400 <= listener.refusal.status < 500
+            raise error
+        return words
+
+    def whole(self, listener: Listener, exchange: Exchange, ask: Ask) -> Answer:
+        """The answer with its usage and its price."""
+        usage, complete = listener.usage, True
+        if usage is None:
+            usage, complete = estimate(exchange.request, ask.model, listener.text)
+        return Answer(
+            text=listener.text or silence(listener, usage, ask),
+            model=ask.model,
+            usage=usage,
+            cost=self.cost(ask.model, usage) if complete else None,
+            finish=listener.outcome,
+            estimated=listener.usage is None,
+            list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,
+            unseen_links=tuple(sorted(exchange.unseen_links)),
+        )
+
+    def cost(self, model: str, usage: Usage) -> Decimal | None:
+        return Decimal(0) if self.offline else self.prices.cost(model, usage)
+
+    def dialect(self, model: str) -> Dialect:
+        """What is known of the endpoint and the model so far."""
+        likely: LimitField = (
+            limit_field_for(model, openai=self.endpoint.openai or self.endpoint.azure)
+            if self.limit_field == "auto"
+            else self.limit_field
+        )
+        return Dialect(
+            limit_field=self.limit_fields.get(model, likely),
+            usage_in_stream="stream_options" not in self.refused_fields,
+            cache_key=self.endpoint.openai and "prompt_cache_key" not in self.refused_fields,
+            links=self.endpoint.openai,
+        )
+
+    def learn(self, refusal: Refusal, model: str, dialect: Dialect) -> bool:
+        """Notes a field that the server does not know; False when there is nothing new in that."""
+        for field in ("stream_options", "prompt_cache_key"):
+            if refusal.names(field) and field not in self.refused_fields:
+                self.refused_fields.add(field)
+                return True
+        if refusal.names(dialect.limit_field) and model not in self.limit_fields:
+            other: dict[LimitField, LimitField] = {
+                "max_tokens": "max_completion_tokens",
+                "max_completion_tokens": "max_tokens",
+            }
+            self.limit_fields[model] = other[dialect.limit_field]
+            return True
+        return False
+
+    def error(self, refusal: Refusal, request: Request, ask: Ask) -> ThreadsightError:
+        """The error that a refusal means."""
+        return error_for(refusal, request, model=ask.model, key_given=self.endpoint.key_given)
+
+
+class Sending:
+    """A body on its way to the server."""
+
+    def __init__(self, request: Request, load: Callable[[ImageKey], Awaitable[bytes]]) -> None:
+        self.request = request
+        self.load = load
+        self.done = False
+        """Whether the server has all of it, and may charge for it."""
+        self.fault: Exception | None = None
+        """Why a piece could not be had; aiohttp hides it behind an error of its own."""
+        self.patience: tuple[asyncio.Timeout, float] | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The pieces of the body, noting how far it got."""
+        try:
+            async for piece in self.request.body(self.load):
+                yield piece
+                self.progressed()
+        except Exception as error:
+            self.fault = error
+            raise
+        self.done = True
+
+    def progressed(self) -> None:
+        """A piece went out: the server is awake, so patience starts anew."""
+        if self.patience is not None:
+            patience, seconds = self.patience
+            # The answer may have begun before the question's end; then nobody waits on this any more.
+            with contextlib.suppress(RuntimeError):
+                patience.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+def worth_another_try(error: Exception) -> bool | float:
+    """Whether to send again at once, or after so many seconds: never what may have been charged."""
+    if not isinstance(error, TransientError) or error.charged:
+        return False
+    if error.retry_after is None:
+        return True
+    return max(error.retry_after, 0.01) if error.retry_after <= LONGEST_WAIT else False
+
+
+def estimate(request: Request, model: str, said: str) -> tuple[Usage, bool]:
+    """Our own count of a call, and whether it holds every picture; for when the API never told its own."""
+    rule = tokens.rule(model)
+    counts = [
+        rule.count(shape.width or 0, shape.height or 0, detail)
+        for picture, detail in request.shown
+        for shape in [picture.image or picture]
+    ]
+    words = sum(tokens.text(text, model) for text in request.texts)
+    read = tokens.overhead(request.messages) + words + sum(count or 0 for count in counts)
+    return Usage(read, tokens.text(said, model)), None not in counts
+
+
+def silence(listener: Listener, usage: Usage, ask: Ask) -> str:
+    """The sentence for an answer without words; it is billed all the same."""
+    if listener.outcome == "filtered":
+        return "The provider's content filter held the answer back; ask differently."
+    if listener.outcome == "length":
+        spent = usage.output or ask.limit
+        how = "thinking and said" if usage.reasoning or listener.thought else "and said"
+        return (
+            f"The model spent its {spent:,} tokens {how} nothing; "
+            "ask something simpler, or allow longer answers (BOT_MAX_TOKENS)."
+        )
+    return "The model said nothing; ask again in other words."
+
+
+async def read_refusal(response: aiohttp.ClientResponse) -> Refusal:
+    """What the server says against the request."""
+    body = b""
+    # The status alone tells most: a body that breaks off is no reason to forget it.
+    with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
+        body = await read_at_most(response, MAX_ERROR_BYTES)
+    return of_response(response.status, body, response.headers)

@@ -244,7 +244,7 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
     async def model() -> Sequence[Check]:
         async with aiohttp.ClientSession() as session:
             api = client(settings, session, settings.model_url, prices, nothing)
-            return await api.probe(settings.model)
+            return [doctor.model_check(settings, await api.probe(settings.model))]
 
     checks = await doctor.examine(settings, prices, database=database, model=model, platforms=())
     if parsed.json:

@@ -210,7 +210,7 @@ def typed(text: str, ask: Ask) -> tuple[list[Sized], Ask]:
             width, height = int(size[1]), int(size[2])
             if not (width and height):
                 raise ValueError(HOW_TO_SIZE.format(word=footer.plain_name(word)))
-            pictures.append(Sized(f"{width}×{height}", width, height))
+            pictures.append(Sized("", width, height))
         elif (count := COUNT.match(word)) and pictures:
             times = max(1, min(int(count[1]), MAX_ESTIMATED))
             pictures += [pictures[-1]] * (times - 1)
@@ -225,14 +225,14 @@ def picture_line(picture: PictureEstimate, estimate: Estimate) -> str:
     name = footer.plain_name(picture.name)
     if picture.error:
         return f"{name}: {picture.error}"
-    size = f"{picture.width}×{picture.height}"
+    size = f"{name} {picture.width}×{picture.height}".strip()
     if estimate.certainty == "unknown":
-        return f"{name} {size}: tokens unknown"
+        return f"{size}: tokens unknown"
     levels = [
         f"{level} {'refused' if count is None else f'{count:,}'} ({seen_words(picture, level)})"
         for level, count in picture.tokens.items()
     ]
-    return f"{name} {size}: {' · '.join(levels)}"
+    return f"{size}: {' · '.join(levels)}"
 
 
 def seen_words(picture: PictureEstimate, level: str) -> str:

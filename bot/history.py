@@ -142,9 +142,11 @@ def shed_for(
         cheaper = {n for size in sizes for n in size.low if size.low[n] < size.full[n]}
         for number in older:
             if taken(sizes, shed, ask).tokens <= goal.tokens:
-                return shed
+                break
             if number in cheaper:
                 shed = replace(shed, lowered=shed.lowered | {number})
+        if fits(now := taken(sizes, shed, ask), room) and now.tokens <= goal.tokens:
+            return shed
     for number in older:
         if fits(taken(sizes, shed, ask), goal):
             return shed

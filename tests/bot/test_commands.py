@@ -1,0 +1,123 @@
+"""Estimates and help, the same on every platform."""
+
+from decimal import Decimal
+
+import pytest
+
+from bot.commands import Commands, Sized, brief, estimate, estimate_card, total, usage_card
+from bot.domain import Ask, Attachment, Command, Spent, UsageRow
+from bot.pricing import Prices
+
+ASK = Ask(model="gpt-4o", detail="high", limit=1000, instructions="Be brief.")
+PRICES = Prices.load(None)
+
+
+def test_an_estimate_sums_pictures_and_text() -> None:
+    told = estimate([Sized("a.jpg", 1024, 1024), Sized("b.jpg", 1024, 1024)], "What?", ASK, PRICES)
+
+    assert [dict(each.tokens)["high"] for each in told.pictures] == [765, 765]
+    assert told.input_tokens == 2 * 765 + told.text_tokens
+    assert told.input_cost == (Decimal("2.5") * told.input_tokens / 1_000_000).quantize(
+        Decimal("1e-9")
+    )
+
+
+def test_the_most_a_question_can_cost_holds_the_answer_at_its_limit() -> None:
+    told = estimate([Sized("a.jpg", 1024, 1024)], "What?", ASK, PRICES)
+
+    assert told.input_cost is not None
+    assert told.most is not None
+    assert told.most >= told.input_cost + Decimal(10) * ASK.limit / 1_000_000
+
+
+def test_the_next_follow_up_carries_the_pictures_again() -> None:
+    told = estimate([Sized("a.jpg", 1024, 1024)], "What?", ASK, PRICES)
+
+    assert told.input_tokens is not None
+    assert told.follow_up_tokens is not None
+    assert told.follow_up_tokens > told.input_tokens
+
+
+def test_a_model_of_unknown_rule_gets_no_figure() -> None:
+    ask = Ask(model="somebody-s-model")
+
+    told = estimate([Sized("a.jpg", 1024, 1024)], "What?", ask, PRICES)
+
+    assert (told.certainty, told.input_tokens, told.input_cost) == ("unknown", None, None)
+    assert "unknown" in estimate_card(told).text
+    assert "$" not in estimate_card(told).text + brief(told)
+
+
+def test_a_model_whose_rule_is_a_guess_says_so() -> None:
+    told = estimate([Sized("a.jpg", 1024, 1024)], "", Ask(model="gpt-6-sol"), PRICES)
+
+    assert "assumed" in estimate_card(told).text
+
+
+def test_a_picture_without_a_size_is_named_and_left_out_of_the_sum() -> None:
+    with_it = estimate([Sized("a.jpg", 64, 64), Sized("b", error="size unknown")], "", ASK, PRICES)
+
+    assert with_it.pictures[1].error == "size unknown"
+    assert "not in the sum" in estimate_card(with_it).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "title", "words"),
+    [
+        ("1920x1080 x3 high", "gpt-4o, detail high", "3. 1920×1080"),
+        ("1024×1024 low", "gpt-4o, detail low", "low 85"),
+        ("640x480 1024x1024", "gpt-4o, detail high", "2. 1024×1024"),
+        ("0x100", "Estimate", "I did not understand"),
+        ("a big one", "Estimate", "I did not understand"),
+        ("x3", "Estimate", "I did not understand"),
+        ("", "Estimate", "I found no picture here"),
+    ],
+)
+async def test_sizes_can_be_typed(typed: str, title: str, words: str) -> None:
+    card = await Commands(ASK, PRICES).run(command("estimate", text=typed))
+
+    assert title in card.title
+    assert words in card.text
+
+
+async def test_a_thousand_typed_pictures_are_bounded() -> None:
+    card = await Commands(ASK, PRICES).run(command("estimate", text="10x10 x999 20x20 x999"))
+
+    assert "100. " in card.text
+    assert "101. " not in card.text
+
+
+async def test_what_was_typed_comes_back_without_markup() -> None:
+    card = await Commands(ASK, PRICES).run(command("estimate", text="<!channel>`@everyone"))
+
+    assert not set("<>@") & set(card.text)
+
+
+async def test_the_platform_s_own_sizes_are_enough_for_an_estimate() -> None:
+    photo = Attachment("F1", "photo.jpg", width=1024, height=1024)
+
+    card = await Commands(ASK, PRICES).run(command("estimate", attachments=(photo,)))
+
+    assert "high 765" in card.text
+
+
+async def test_help_names_formats_and_what_models_are_weak_at() -> None:
+    card = await Commands(ASK, PRICES).run(command("help"))
+
+    for word in ("PNG", "JPEG", "WebP", "GIF", "medical", "non-Latin", "rotated", "exact", "fine"):
+        assert word in card.text
+
+
+def test_usage_adds_up_and_tells_unknown_prices_apart() -> None:
+    rows = [
+        UsageRow("2026-11-22", "slack", "T1", "gpt-4o", Spent(2, 100, 10, Decimal("0.5"))),
+        UsageRow("2026-11-21", "slack", "T1", "mine", Spent(1, 50, 5, Decimal(0), unpriced=1)),
+    ]
+
+    assert total(rows) == Spent(3, 150, 15, Decimal("0.5"), unpriced=1)
+    assert "1 at an unknown price" in usage_card(rows).text
+    assert usage_card([]).text == "Nothing was asked yet."
+
+
+def command(name: str, *, text: str = "", attachments: tuple[Attachment, ...] = ()) -> Command:
+    return Command(name, "fake", "w1", "c1", "anna", text=text, attachments=attachments)

@@ -108,13 +108,16 @@ def choose(question: str, pictures: Sequence[Seen]) -> tuple[list[int], list[int
 def pairs_of(
     chosen: Sequence[int], pictures: Sequence[Seen], *, compares: bool
 ) -> list[tuple[int, int]]:
-    """Indices of the pictures to compare: those spoken of, or the one with the one before it."""
+    """Indices of the pictures to compare: those spoken of, or the one with the newest or the one before."""
     if len(chosen) > 1:
         return list(pairwise(chosen[:MOST_DESCRIBED]))
-    if chosen and chosen[0] > 0 and (compares or pictures[chosen[0]].new):
-        return [(chosen[0] - 1, chosen[0])]
-    if compares and len(pictures) > 1:
-        return [(0, 1)]
+    if not chosen:
+        return []
+    one, newest = chosen[0], len(pictures) - 1
+    if compares and one != newest:
+        return [(one, newest)]
+    if one > 0 and (compares or pictures[one].new):
+        return [(one - 1, one)]
     return []
 
 

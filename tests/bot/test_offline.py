@@ -614,6 +614,31 @@ def test_any_json_is_understood_or_refused(found: object, framed: bool) -> None:
         assert asked.messages
 
 
+@pytest.mark.parametrize(
+    ("question", "new", "pairs"),
+    [
+        ("What is it?", (False, False, True), [(1, 2)]),
+        ("What is it?", (False, False, False), []),
+        ("What changed since picture 1?", (False, False, True), [(0, 2)]),
+        ("What changed since picture 3?", (False, False, False), [(1, 2)]),
+        ("Compare pictures 1 and 2", (False, False, False), [(0, 1)]),
+        ("What changed?", (False, False, False), [(1, 2)]),
+        ("Hello", (True, True, True), [(0, 1), (1, 2)]),
+        ("What changed?", (True,), []),
+        ("What changed?", (), []),
+    ],
+)
+def test_the_pictures_that_a_question_means_are_compared(
+    question: str, new: tuple[bool, ...], pairs: list[tuple[int, int]]
+) -> None:
+    seen = [words.Seen(number, each, GREY) for number, each in enumerate(new, 1)]
+
+    chosen, _ = words.choose(question, seen)
+
+    compares = words.DIFFERENCE.search(question) is not None
+    assert words.pairs_of(chosen, seen, compares=compares) == pairs
+
+
 GREY = Look(10, 10, (("grey", 1.0),), ((0.5, 0.0, 0.0),) * GRID**2)
 
 

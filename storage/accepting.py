@@ -7,7 +7,7 @@ from sqlalchemy import Row, insert, select, tuple_, update
 
 from bot.domain import Attachment, Message, ThreadId
 from storage import erasure
-from storage.claims import WORK
+from storage.claiming import WORK
 from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
@@ -37,15 +37,26 @@ def accept(
 
 
 def merge(known: Message, arrived: Message) -> Message:
-    """One message out of two deliveries, whichever came first: the newest edit, addressed if either was."""
-    newest = arrived if edit_time(arrived) > edit_time(known) else known
+    """One message out of two deliveries, whichever came first.
+
+    The newest edit wins; of two deliveries of the same version the known one stays, with the attachments that only
+    the other brought. It is addressed if either was.
+    """
+    if edit_time(arrived) > edit_time(known):
+        newest, other = arrived, known
+    else:
+        newest, other = known, arrived
+    files = newest.attachments
     if edit_time(arrived) == edit_time(known):
-        newest = completed(known, arrived)
+        files = united(known.attachments, arrived.attachments)
     return replace(
         newest,
         thread=known.thread,
         author=known.author or arrived.author,
         sent_at=known.sent_at,
+        attachments=files,
+        # One event may not know yet what another has understood.
+        kind=other.kind if newest.kind == "context" else newest.kind,
         addressed=known.addressed or arrived.addressed,
     )
 
@@ -55,15 +66,12 @@ def edit_time(message: Message) -> float:
     return float("-inf") if message.edited_at is None else message.edited_at
 
 
-def completed(known: Message, arrived: Message) -> Message:
-    """The same version told twice: what one delivery left out, the other may bring."""
-    there = {each.id: each for each in known.attachments}
-    return replace(
-        known,
-        kind=arrived.kind if arrived.addressed and not known.addressed else known.kind,
-        attachments=tuple(there.values())
-        + tuple(each for each in arrived.attachments if each.id not in there),
-    )
+def united(
+    known: tuple[Attachment, ...], arrived: tuple[Attachment, ...]
+) -> tuple[Attachment, ...]:
+    """What is known, then what only the other delivery brought."""
+    ids = {each.id for each in known}
+    return known + tuple(each for each in arrived if each.id not in ids)
 
 
 def home(transaction: Transaction, message: Message, expires: float) -> Row[Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Row, func, or_, select
 
 from bot.domain import Claim, Message, ThreadId, Turn
 from bot.errors import Superseded
-from storage.claims import NOT_OURS
+from storage.claiming import NOT_OURS
 from storage.database import Transaction
 from storage.rows import by_message, of_post, to_message, to_picture, up_to, with_forms, within
 from storage.tables import answers, messages, threads

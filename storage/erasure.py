@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Message, PostId, Scope
 from storage import money
-from storage.claims import WORK
+from storage.claiming import WORK
 from storage.database import Transaction
 from storage.rows import IN_ORDER
 from storage.tables import (
@@ -25,6 +25,9 @@ from storage.tables import (
 )
 
 T = TypeVar("T")
+
+# Whoever is answering has heard of the change by then.
+QUIET_SECONDS = 3.0
 
 
 def survivor(transaction: Transaction, message: Message) -> Message | None:
@@ -164,7 +167,7 @@ def erase_attachments(transaction: Transaction, scope: Scope, now: float) -> Non
 
 
 def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) -> None:
-    """Raises the version of unanswered questions that lost a file: whoever answers begins anew."""
+    """Raises the version of unanswered questions that lost a file: whoever answers one stops, and it is due soon."""
     changed = (
         update(messages)
         .where(messages.c.key.in_(keys), WORK)
@@ -173,7 +176,7 @@ def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) ->
     )
     again = [each.key for each in transaction.run(changed)]
     transaction.run(
-        update(threads).where(threads.c.claimed.in_(again)).values(claimed=None, due=now)
+        update(threads).where(threads.c.claimed.in_(again)).values(due=now + QUIET_SECONDS)
     )
 
 

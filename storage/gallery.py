@@ -22,7 +22,7 @@ def numbered(transaction: Transaction, message: Row[Any], thread: ThreadId) -> l
     files = transaction.all(with_forms(up_to(message)))
     if give_numbers(transaction, message.thread, files):
         files = transaction.all(with_forms(up_to(message)))
-    known = in_messages(transaction, thread, files)
+    known = messages_of(transaction, message, thread, files)
     found = [to_picture(each, known[each.message]) for each in files if each.message in known]
     return sorted(found, key=lambda each: each.number)
 
@@ -73,18 +73,14 @@ def load(transaction: Transaction, key: ImageKey) -> bytes:
     return data
 
 
-def in_messages(
-    transaction: Transaction, thread: ThreadId, files: Sequence[Row[Any]]
+def messages_of(
+    transaction: Transaction, last: Row[Any], thread: ThreadId, files: Sequence[Row[Any]]
 ) -> dict[int, Message]:
-    """The messages that brought these attachments, by key."""
+    """The messages up to the last one that brought something, by key."""
     grouped = by_message(files)
-    if not grouped:
-        return {}
-    # Those of one thread: fewer parameters than a list of their keys.
-    rows = transaction.all(select(messages).where(messages.c.thread == files[0].thread))
     return {
         each.key: to_message(each, thread, grouped[each.key])
-        for each in rows
+        for each in transaction.all(select(messages).where(up_to(last)))
         if each.key in grouped
     }
 

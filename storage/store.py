@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,8 +24,8 @@ from bot.domain import (
     Turn,
     UsageRow,
 )
-from bot.errors import Outage, SetupError, Superseded
-from storage import accepting, claims, conversation, erasure, faults, gallery, money
+from bot.errors import Outage, SetupError, Superseded, ThreadsightError
+from storage import accepting, claiming, conversation, erasure, faults, gallery, money
 from storage.database import (
     Database,
     Transaction,
@@ -77,39 +77,42 @@ class SqlStore:
         """Takes the longest-due thread; a caller who is cancelled meanwhile leaves nothing claimed."""
         taking = asyncio.ensure_future(
             self._database.write(
-                lambda tx: claims.claim(tx, platforms, thread, self._lease_seconds)
+                lambda tx: claiming.claim(tx, platforms, thread, self._lease_seconds)
             )
         )
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            claim = await taking
-            if claim is not None:
-                await self.hand_back(claim)
+            with suppress(ThreadsightError):
+                claim = await taking
+                if claim is not None:
+                    await self.hand_back(claim)
             raise
 
-    async def renew(self, claimed: Sequence[Claim]) -> Mapping[ThreadId, Loss]:
+    async def renew(self, claims: Sequence[Claim]) -> Mapping[ThreadId, Loss]:
         """Prolongs all leases at once."""
-        if not claimed:
+        if not claims:
             return {}
-        return await self._database.write(lambda tx: claims.renew(tx, claimed, self._lease_seconds))
+        return await self._database.write(
+            lambda tx: claiming.renew(tx, claims, self._lease_seconds)
+        )
 
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The pictures so far, each with its number."""
         return await self._database.write(
-            lambda tx: gallery.numbered(tx, claims.held(tx, claim), claim.message.thread)
+            lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message.thread)
         )
 
     async def keep(self, claim: Claim, number: int, image: Image) -> None:
         """Stores a prepared picture."""
         await self._database.write(
-            lambda tx: gallery.keep(tx, claims.held(tx, claim), number, image)
+            lambda tx: gallery.keep(tx, claiming.held(tx, claim), number, image)
         )
 
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt alone."""
         await self._database.write(
-            lambda tx: gallery.note(tx, claims.held(tx, claim), number, receipt)
+            lambda tx: gallery.note(tx, claiming.held(tx, claim), number, receipt)
         )
 
     async def load(self, key: ImageKey) -> bytes:
@@ -123,7 +126,7 @@ class SqlStore:
     async def attempt(self, claim: Claim, call: Call) -> int:
         """Notes a call and reserves its money."""
         return await self._database.write(
-            lambda tx: money.attempt(tx, claim, claims.held(tx, claim), call)
+            lambda tx: money.attempt(tx, claim, claiming.held(tx, claim), call)
         )
 
     async def close(self, claim: Claim, call: int, *, charged: bool) -> None:
@@ -139,10 +142,10 @@ class SqlStore:
             if call is not None and answer is not None:
                 money.charge(transaction, claim, call, answer)
             try:
-                message = claims.held(transaction, claim)
+                message = claiming.held(transaction, claim)
             except Superseded as error:
                 return error
-            claims.record(transaction, message, reply)
+            claiming.record(transaction, message, reply)
             return None
 
         late = await self._database.write(work)
@@ -151,19 +154,19 @@ class SqlStore:
 
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes where the reply stands."""
-        await self._database.write(lambda tx: claims.posted(tx, claim, posts))
+        await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
 
     async def settle(self, claim: Claim) -> None:
         """Ends the work on a message."""
-        await self._database.write(lambda tx: claims.settle(tx, claim, self._retention_seconds))
+        await self._database.write(lambda tx: claiming.settle(tx, claim, self._retention_seconds))
 
     async def hand_back(self, claim: Claim) -> None:
         """Gives a claim back, due at once."""
-        await self._database.write(lambda tx: claims.give_back(tx, claim, 0.0, failed=False))
+        await self._database.write(lambda tx: claiming.give_back(tx, claim, 0.0, failed=False))
 
     async def postpone(self, claim: Claim, delay: float, *, failed: bool) -> None:
         """Gives a claim back, due later."""
-        await self._database.write(lambda tx: claims.give_back(tx, claim, delay, failed=failed))
+        await self._database.write(lambda tx: claiming.give_back(tx, claim, delay, failed=failed))
 
     async def thread_spent(self, thread: ThreadId) -> Spent:
         """What a thread has cost."""
@@ -187,7 +190,7 @@ async def open_store(
     lease_seconds: float = 30,
     retention_days: int = 30,
 ) -> AsyncIterator[SqlStore]:
-    """A store that is ready to use and closed at the end; `exclusive` for the process that claims.
+    """A store that is ready to use and closed at the end; `exclusive` for the process that claiming.
 
     On SQLite only one such process may live, so it takes back at once what a dead one held. Without a clock
     the database's own counts. Raises SetupError or Outage.
@@ -197,7 +200,7 @@ async def open_store(
     with claiming_alone(database_file(address)) if alone else nullcontext():
         async with open_database(url, clock) as database:
             if alone:
-                await database.write(claims.take_back_all)
+                await database.write(claiming.take_back_all)
             yield SqlStore(database, lease_seconds=lease_seconds, retention_days=retention_days)
 
 

@@ -20,7 +20,7 @@ from storage.rows import (
     with_forms,
     within,
 )
-from storage.tables import answers, calls, messages, threads
+from storage.tables import answers, calls, clean, messages, threads
 
 NOT_OURS = "Somebody else answers this message now, or it has changed."
 
@@ -101,7 +101,11 @@ def record(transaction: Transaction, message: Row[Any], reply: Reply) -> None:
 def posted(transaction: Transaction, claim: Claim, posts: Sequence[PostId]) -> None:
     """Notes the posts, also when the message has changed: the next answer goes into the same ones."""
     message = held(transaction, claim, any_version=True)
-    transaction.run(update(messages).where(messages.c.key == message.key).values(posts=list(posts)))
+    transaction.run(
+        update(messages)
+        .where(messages.c.key == message.key)
+        .values(posts=[clean(post) for post in posts])
+    )
 
 
 def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> None:

@@ -21,9 +21,10 @@ from bot import commands, doctor, facts, images, logs, offline
 from bot.commands import Commands, Sized
 from bot.desk import Desk
 from bot.domain import Ask, Check, ImageKey, Message, Reply, ThreadId
+from bot.endpoint import Endpoint, links_allowed, probe
 from bot.errors import PictureUnseen, SetupError, ThreadsightError
 from bot.links import links_in
-from bot.model import ChatCompletions, links_allowed
+from bot.model import ChatCompletions
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
 from bot.responder import Policy, Responder
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         images.require_safe_pillow()
         settings = Settings.read()
-        return asyncio.run(parsed.run(parsed, settings))
+        code: int = asyncio.run(parsed.run(parsed, settings))
+        return code
     except ThreadsightError as error:
         complain(error.sentence, as_json=getattr(parsed, "json", False))
         return 1
@@ -243,8 +245,8 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
 
     async def model() -> Sequence[Check]:
         async with aiohttp.ClientSession() as session:
-            api = client(settings, session, settings.model_url, prices, nothing)
-            return [doctor.model_check(settings, await api.probe(settings.model))]
+            endpoint = Endpoint.of(settings.model_url, secret(settings.openai_api_key))
+            return await probe(session, endpoint, settings.model)
 
     checks = await doctor.examine(settings, prices, database=database, model=model, platforms=())
     if parsed.json:
@@ -253,11 +255,6 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
         for each in checks:
             print(f"{'ok  ' if each.ok else 'MEND'}  {each.name}: {each.text}")
     return 0 if all(each.ok for each in checks) else 1
-
-
-async def nothing(key: ImageKey) -> bytes:
-    """A probe sends no picture."""
-    raise PictureUnseen("there is no picture")
 
 
 async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
@@ -353,6 +350,7 @@ async def house(
         adapters = {} if adapters is None else adapters
         policy = Policy(
             ask=resolved(settings),
+            max_file_bytes=settings.max_file_bytes,
             history_tokens=settings.history_tokens,
             budget_person_day=settings.budget_person_day,
             budget_workspace_month=settings.budget_workspace_month,

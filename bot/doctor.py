@@ -8,7 +8,6 @@ import PIL
 from bot import tokens
 from bot.domain import Check
 from bot.errors import ThreadsightError
-from bot.model import Probe
 from bot.pricing import Prices, dollars
 from bot.settings import Settings
 
@@ -51,13 +50,6 @@ async def probe_database(database: Callable[[], Awaitable[str]]) -> Check:
         return Check("database", True, await database())
     except ThreadsightError as error:
         return Check("database", False, error.sentence)
-
-
-def model_check(settings: Settings, probe: Probe) -> Check:
-    """What a look at the model's endpoint told."""
-    listed = {True: "listed", False: "not listed", None: "not asked for a list"}
-    well = f"{settings.model} at {settings.model_url}: reachable, {listed[probe.model_listed]}"
-    return Check("model", not probe.sentence, probe.sentence or well)
 
 
 def rule_check(settings: Settings) -> Check:

@@ -6,7 +6,7 @@ reached, asked us to wait, or had a fault. Once it took the whole question, or w
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -72,7 +72,9 @@ class ChatCompletions:
         self.limit_fields: dict[str, LimitField] = {}
         self.refused_fields: set[str] = set()
 
-    async def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncIterator[str | Answer]:
+    async def answer(
+        self, turns: Sequence[Turn], ask: Ask
+    ) -> AsyncGenerator[str | Answer, None]:
         """Yields words as they come, and last the whole Answer; raises before any word, never after one."""
         exchange = await self.exchange(turns, ask)
         listener = Listener(exchange.response, self.stall_seconds)
@@ -180,6 +182,7 @@ class ChatCompletions:
             cost=self.cost(ask.model, usage) if complete else None,
             finish=listener.outcome,
             estimated=listener.usage is None,
+            offline=self.offline,
             list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,
             unseen_links=tuple(sorted(exchange.unseen_links)),
         )

@@ -56,6 +56,7 @@ class Policy:
     """What holds for every answer of this process."""
 
     ask: Ask
+    max_file_bytes: int
     history_tokens: int
     budget_person_day: Decimal
     budget_workspace_month: Decimal
@@ -239,7 +240,9 @@ class Responder:
         async with self.files:
             data = await adapter.fetch(picture.message, picture.attachment)
             detail = history.detail_of(picture, ask)
-            return await asyncio.to_thread(images.prepare, data, ask.model, detail)
+            return await asyncio.to_thread(
+                images.prepare, data, ask.model, detail, max_bytes=self.policy.max_file_bytes
+            )
 
     async def leave_out(self, claim: Claim, numbers: Sequence[int], why: str) -> None:
         """Notes pictures that the model does not get."""

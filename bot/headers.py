@@ -73,39 +73,46 @@ GIFS = (b"GIF87a", b"GIF89a")
 
 
 def jpeg(data: bytes) -> Header:
-    """Walks the segments up to the first scan."""
-    turn, at = 1, 2
-    frame = memoryview(b"")
-    layered = False
-    for _ in range(MOST_STEPS):
-        if data[at] != 0xFF:
-            raise PictureUnseen(DAMAGED)
-        marker = data[at + 1]
-        if marker == 0xFF:
-            # Any number of these may stand before a marker.
-            at += 1
-            continue
-        if marker == 0xD9:
-            raise PictureUnseen(CUT_OFF)
-        length = number(data, at + 2, 2, "big")
-        body = memoryview(data)[at + 4 : at + 2 + length]
-        if marker == 0xDA:
-            break
+    """Reads turn and size from the segments before the first scan."""
+    turn, frame, layered = 1, memoryview(b""), False
+    for marker, start, end in segments(data):
+        body = memoryview(data)[start + 4 : end]
         if marker == 0xE1 and turn == 1 and body[:6].tobytes() == b"Exif\0\0":
             turn = orientation(body[6:].tobytes())
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = body
-            layered = marker in (0xC2, 0xC6, 0xCA, 0xCE)
-        at += 2 + length
+            frame, layered = body, marker in (0xC2, 0xC6, 0xCA, 0xCE)
     if len(frame) < 6 or not body:
         raise PictureUnseen(DAMAGED)
     layered = layered or body[0] < frame[5]
     # Inside a scan the byte FF is always escaped: this counts scans, and at worst a few too many.
-    if layered and data.count(b"\xff\xda", at) > MOST_PASSES:
+    if layered and data.count(b"\xff\xda", start) > MOST_PASSES:
         raise PictureUnseen(DAMAGED)
     height, width = number(frame, 1, 2, "big"), number(frame, 3, 2, "big")
-    check("JPEG", width, height, MEGAPIXELS_LAYERED if layered else MEGAPIXELS["JPEG"])
+    if layered:
+        check("progressive JPEG", width, height, MEGAPIXELS_LAYERED)
+    check("JPEG", width, height, MEGAPIXELS["JPEG"])
     return Header("JPEG", width, height, turn)
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The markers of a JPEG with begin and end, up to the first scan's, which is the last told."""
+    at = 2
+    for _ in range(MOST_STEPS):
+        if data[at] != 0xFF:
+            raise PictureUnseen(DAMAGED)
+        marker = data[at + 1]
+        if marker == 0xD9:
+            raise PictureUnseen(CUT_OFF)
+        if marker == 0xFF:
+            # Any number of these may stand before a marker.
+            at += 1
+            continue
+        end = at + 2 + number(data, at + 2, 2, "big")
+        yield marker, at, end
+        if marker == 0xDA:
+            return
+        at = end
+    raise PictureUnseen(DAMAGED)
 
 
 def png(data: bytes) -> Header:
@@ -200,13 +207,12 @@ def check(name: str, width: int, height: int, megapixels: int) -> None:
         raise PictureUnseen(DAMAGED)
     if width * height > megapixels * 1_000_000:
         raise PictureUnseen(
-            f"it is {width}×{height} pixels large, and a {name} of this kind may have "
-            f"{megapixels} million; post it smaller"
+            f"it has {width}×{height} pixels, and a {name} may have {megapixels} million; "
+            "post it smaller"
         )
     if max(width, height) > LONGEST_SIDE:
         raise PictureUnseen(
-            f"it is {width}×{height} pixels large, and a side may have {LONGEST_SIDE:,}; "
-            "post it smaller"
+            f"it has {width}×{height} pixels, and a side may have {LONGEST_SIDE:,}; post it smaller"
         )
 
 
@@ -252,6 +258,8 @@ def instead(data: bytes) -> str:
         return "the file is empty (0 bytes); post it again"
     if any(start.startswith(data) for start in (JPEG, PNG, *GIFS)):
         return CUT_OFF
+    if data.startswith(PNG[:4]):
+        return DAMAGED
     head = data[:4096]
     opening = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0").replace(b"\0", b"").lower()
     if PAGE.match(opening):
@@ -286,7 +294,6 @@ PAGE = re.compile(
 KINDS = tuple(
     (kind, re.compile(pattern, re.DOTALL))
     for kind, pattern in (
-        ("a damaged PNG", rb"\x89PNG"),
         ("a HEIC photo", rb"....ftyp(hei|hev|mif1|msf1)"),
         ("an AVIF picture", rb"....ftypavi[fs]"),
         ("a camera's raw picture", rb"....ftypcrx |IIRO|IIU\0|FUJIFILMCCD-RAW"),

@@ -24,12 +24,14 @@ MAX_BYTES = 50_000_000
 SAFE_PILLOW = (13, 0, 0)
 """Older ones have holes in their JPEG and TIFF decoders (CVE-2026-112403, CVE-2026-112398)."""
 QUALITY = 85
-"""Of JPEG, with full colour resolution: below it, or at half of that, small text blurs."""
+"""Of JPEG, always with full colour resolution: with half of it small coloured text blurs."""
+QUALITY_EXACT = 90
+"""… for what came without loss, a screenshot most likely: there the text is smallest."""
 SHORTFALL = 40
 """A side may be a fortieth (2.5 %) smaller than its target: a JPEG's own scaled size is then free."""
 FEW_COLOURS = 4096
 """Up to so many a picture is taken for graphics, which PNG keeps exactly."""
-PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"IDAT", b"IEND")
+PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"IDAT", b"IEND")
 """The parts of a PNG that make its pixels and colours."""
 PNG_ADVANTAGE = 2
 """Graphics stay PNG up to so many times the bytes of JPEG."""
@@ -118,7 +120,7 @@ def shrunk_jpeg(
     data: bytes, header: Header, target: Size, rule: Rule, detail: Detail
 ) -> Pillow.Image:
     """Decodes at the smallest of JPEG's own scales that will do, and resizes only if it must."""
-    picture = JpegImageFile(BytesIO(data))
+    picture = JpegImageFile(BytesIO(jpeg_pixels_only(data)))
     for scale in (8, 4, 2, 1):
         size = -(-header.width // scale), -(-header.height // scale)
         near = is_near(size, target) and rule.alike(
@@ -152,7 +154,7 @@ def whole(data: bytes, header: Header) -> Pillow.Image:
     picture: ImageFile.ImageFile
     match header.format:
         case "PNG":
-            picture = PngImageFile(BytesIO(pixels_only(data)))
+            picture = PngImageFile(BytesIO(png_pixels_only(data)))
         case "WEBP":
             picture = WebPImageFile(BytesIO(data))
         case _:
@@ -161,16 +163,37 @@ def whole(data: bytes, header: Header) -> Pillow.Image:
     return picture
 
 
-def pixels_only(data: bytes) -> bytes:
-    """A PNG without what makes no pixels: texts and animations only give a decoder chances to fail."""
+def png_pixels_only(data: bytes) -> bytes:
+    """A PNG without texts and animation: they make no pixels, and give a decoder chances to fail."""
     view = memoryview(data)
     kept, at = [view[:8]], 8
     for kind, body in headers.chunks(data, at, "big"):
         end = at + 12 + len(body)
-        if kind in PIXEL_CHUNKS:
+        if kind in PNG_PIXELS:
             kept.append(view[at:end])
         at = end
     return b"".join(kept)
+
+
+def jpeg_pixels_only(data: bytes) -> bytes:
+    """A JPEG without EXIF, thumbnails and comments, for the same reason."""
+    view = memoryview(data)
+    kept, dropped = [view[:2]], 0
+    for marker, start, end in headers.segments(data):
+        if marker == 0xDA:
+            kept.append(view[start:])
+        elif makes_pixels(marker, view[start + 4 : end]):
+            kept.append(view[start:end])
+        else:
+            dropped += 1
+    return b"".join(kept) if dropped else data
+
+
+def makes_pixels(marker: int, body: memoryview) -> bool:
+    """Whether a segment is needed: of the application's own, density, colours and colour model."""
+    if marker == 0xE2:
+        return body[:12].tobytes() == b"ICC_PROFILE\0"
+    return not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker in (0xE0, 0xEE)
 
 
 def full_colour(picture: Pillow.Image) -> Pillow.Image:
@@ -266,7 +289,8 @@ def turned(size: Size, turn: int) -> Size:
 
 def encode(picture: Pillow.Image, *, exact: bool) -> tuple[str, bytes]:
     """PNG for graphics that came exact and stay small so; else JPEG. Media type and bytes."""
-    jpeg = saved(picture, "JPEG", quality=QUALITY, subsampling="4:4:4")
+    quality = QUALITY_EXACT if exact else QUALITY
+    jpeg = saved(picture, "JPEG", quality=quality, subsampling="4:4:4")
     if exact and picture.getcolors(FEW_COLOURS) is not None:
         png = saved(picture, "PNG")
         if len(png) <= PNG_ADVANTAGE * len(jpeg):

@@ -1,0 +1,5 @@
+"""Discord."""
+
+from adapters.discord.adapter import DiscordAdapter
+
+__all__ = ["DiscordAdapter"]

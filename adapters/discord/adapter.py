@@ -1,0 +1,257 @@
+"""Discord: hands what people post to the desk, fetches their pictures, and shows the replies."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+
+import aiohttp
+
+from adapters.discord import events, probe
+from adapters.discord.catchup import missed
+from adapters.discord.commands import Commands
+from adapters.discord.draft import DiscordDraft, Pace, delete
+from adapters.discord.earlier import earlier
+from adapters.discord.files import Files
+from adapters.discord.gateway import Gateway
+from adapters.discord.places import Place, Places
+from adapters.discord.refusals import Refused
+from adapters.discord.rest import Rest
+from adapters.discord.wire import Json, item, items, number, snowflake
+from bot.domain import Attachment, Check, Claim, Message, Scope
+from bot.errors import SetupError, ThreadsightError, TransientError
+from bot.ports import Desk, Draft
+
+EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for an answer's last.
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 30.0
+OVERLAP_SECONDS = 60.0  # messages of several channels may be stored a little out of order
+SCANS_AT_ONCE = 2
+
+PLACES = (
+    "GUILD_CREATE",
+    "CHANNEL_CREATE",
+    "CHANNEL_UPDATE",
+    "THREAD_CREATE",
+    "THREAD_UPDATE",
+    "THREAD_LIST_SYNC",
+)
+DELETIONS = (
+    "MESSAGE_DELETE",
+    "MESSAGE_DELETE_BULK",
+    "THREAD_DELETE",
+    "CHANNEL_DELETE",
+    "GUILD_DELETE",
+)
+HEARD = ("READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "INTERACTION_CREATE", *PLACES, *DELETIONS)
+
+log = logging.getLogger("threadsight.discord")
+
+
+class DiscordAdapter:
+    """One bot on Discord, in all its servers and direct messages."""
+
+    name = events.PLATFORM
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        api_url: str,
+        session: aiohttp.ClientSession,
+        max_file_bytes: int,
+        download_seconds: float,
+        edit_seconds: float = EDIT_SECONDS,
+    ) -> None:
+        self._rest = Rest(token=token, api_url=api_url.rstrip("/"))
+        self._gateway = Gateway(token=token, rest=self._rest)
+        self._places = Places()
+        self._pace = Pace(edit_seconds)
+        self._commands = Commands(rest=self._rest, session=session)
+        self._files = Files(
+            rest=self._rest, session=session, max_bytes=max_file_bytes, seconds=download_seconds
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, desk: Desk) -> None:
+        """Hands in every message until cancelled; raises SetupError when Discord will not have this bot."""
+        ear = _Ear(desk, self._rest, self._places, self._commands)
+        try:
+            await ear.listen(self._gateway)
+        finally:
+            # Whoever still completes an answer opens it again.
+            await self._rest.close()
+
+    async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+        """Reads a file from Discord's own hosts, bounded in bytes and seconds."""
+        return await self._files.fetch(message, attachment)
+
+    async def earlier(self, message: Message) -> list[Message]:
+        """What the thread held before this message, what it starts from and what it replies to."""
+        return await earlier(self._rest, message)
+
+    def draft(self, claim: Claim) -> Draft:
+        """The reply to the claimed message, picking up what is there of it."""
+        return DiscordDraft(
+            claim, rest=self._rest, places=self._places, pace=self._pace, spawn=self._spawn
+        )
+
+    async def probe(self) -> list[Check]:
+        """What is right and what is missing on Discord's side."""
+        try:
+            return await probe.probe(self._rest)
+        finally:
+            await self._rest.close()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class _Ear:
+    """One time of listening: from the gateway's events to what the desk is told."""
+
+    def __init__(self, desk: Desk, rest: Rest, places: Places, commands: Commands) -> None:
+        self._desk = desk
+        self._rest = rest
+        self._places = places
+        self._commands = commands
+        self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+        self._me = ""
+        self._since: int | None = None
+        self._newest: dict[str, int] = {}
+        """The newest message heard of each server: after a gap in the connection, reading starts there."""
+        self._away: set[str] = set()
+        """Servers whose state is still to come after a new session."""
+        self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
+
+    async def listen(self, gateway: Gateway) -> None:
+        # Before any message of this session is stored: what is newer than this was missed.
+        await persist(self._remember)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(gateway.run(HEARD, self._hear))
+                while True:
+                    self._take(*await self._heard.get(), group)
+        except* ThreadsightError as errors:
+            raise first(errors) from errors
+
+    def _hear(self, event: str, data: Json) -> None:
+        self._heard.put_nowait((event, data))
+
+    def _take(self, event: str, data: Json, group: asyncio.TaskGroup) -> None:
+        """Notes at once what later events build on; all that takes time gets a task."""
+        place = self._places.get(snowflake(data, "channel_id"))
+        self._places.learn(event, data, self._me)
+        if event == "READY":
+            self._away = {snowflake(guild, "id") for guild in items(data, "guilds")}
+            group.create_task(self._register(snowflake(item(data, "application"), "id")))
+        elif event == "GUILD_CREATE" and snowflake(data, "id") in self._away:
+            self._away.discard(snowflake(data, "id"))
+            group.create_task(self._catch_up(snowflake(data, "id"), self._seen(data)))
+        elif event == "INTERACTION_CREATE":
+            group.create_task(self._commands.hear(data, self._desk))
+        elif event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+            self._note(data)
+            group.create_task(self._deliver(event, data))
+        elif event in DELETIONS:
+            for scope in events.deletions(event, data, place):
+                group.create_task(self._forget(scope))
+
+    async def _deliver(self, event: str, data: Json) -> None:
+        """Hands in a message that may concern the bot, as often as it takes to have it stored."""
+        if not events.by_a_person(data) or (event == "MESSAGE_UPDATE" and not events.is_edit(data)):
+            return
+
+        async def deliver() -> None:
+            place = await self._place(data)
+            roles = self._places.own_roles(place.guild)
+            message = events.message(data, place, self._me, roles)
+            if message is not None and (
+                message.addressed or place.is_thread or events.has_thread(data)
+            ):
+                await self._desk.accept(message)
+
+        await persist(deliver)
+
+    async def _forget(self, scope: Scope) -> None:
+        """Has the desk erase what was deleted, and deletes the posts that answered it."""
+
+        async def forget() -> None:
+            for post in await self._desk.retract(scope):
+                await self._delete(post)
+
+        await persist(forget)
+
+    async def _delete(self, post: str) -> None:
+        try:
+            await delete(self._rest, post)
+        except ThreadsightError as error:
+            log.warning("post not deleted: %s", type(error).__name__)
+
+    async def _register(self, application: str) -> None:
+        try:
+            await self._commands.register(application)
+        except ThreadsightError as error:
+            log.warning("commands not registered: %s", error.sentence)
+
+    async def _catch_up(self, guild: str, since: int | None) -> None:
+        """Hands in what people said in a server while nobody listened."""
+        if since is None:
+            return
+        places = list(self._places.of_guild(guild))
+        async with self._scans:
+            try:
+                async for data in missed(self._rest, places, since):
+                    await self._deliver("MESSAGE_CREATE", data)
+            except TransientError as error:
+                log.warning("catching up stopped: %s", error.sentence)
+
+    async def _remember(self) -> None:
+        self._me = await self._rest.me()
+        seen = await self._desk.last_seen(events.PLATFORM)
+        self._since = None if seen is None else events.first_id_at(seen - OVERLAP_SECONDS)
+
+    def _seen(self, guild: Json) -> int | None:
+        return self._newest.get(snowflake(guild, "id"), self._since)
+
+    def _note(self, data: Json) -> None:
+        guild, message = snowflake(data, "guild_id"), int(snowflake(data, "id") or 0)
+        self._newest[guild] = max(self._newest.get(guild, 0), message)
+
+    async def _place(self, data: Json) -> Place:
+        """Where a message stands; asks Discord where the gateway did not tell."""
+        channel, guild = snowflake(data, "channel_id"), snowflake(data, "guild_id")
+        if not guild:
+            return Place(channel, "", kind=1)
+        if known := self._places.get(channel):
+            return known
+        try:
+            told = await self._rest.get("/channels/{channel_id}", channel_id=channel)
+        except Refused:
+            return Place(channel, guild, kind=number(data, "channel_type") or 0)
+        return self._places.add(told, guild=guild)
+
+
+async def persist(act: Callable[[], Awaitable[None]]) -> None:
+    """Tries until it succeeds: Discord tells of a message once, so it is ours to keep until it is stored."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await act()
+        except TransientError as error:
+            log.warning("not stored yet: %s", type(error).__name__)
+            await asyncio.sleep(max(pause, min(error.retry_after or 0, LONGEST_PAUSE_SECONDS)))
+        except SetupError:
+            raise
+        except ThreadsightError as error:
+            log.error("not stored: %s", type(error).__name__)
+            return None
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def first(errors: BaseExceptionGroup[ThreadsightError]) -> ThreadsightError:
+    """The error that a task group ended with."""
+    error = errors.exceptions[0]
+    return first(error) if isinstance(error, BaseExceptionGroup) else error

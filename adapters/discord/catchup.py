@@ -1,0 +1,41 @@
+"""What was said while the bot was away: channels with news are read, and what is found is handed in like new."""
+
+from collections.abc import AsyncIterator
+
+from adapters.discord.places import Place
+from adapters.discord.refusals import Refused
+from adapters.discord.rest import Rest
+from adapters.discord.wire import Json, snowflake
+
+MOST_PLACES = 50  # channels and threads of one server, those with the newest messages first
+PAGE = 100
+MOST_PAGES = 3
+
+
+async def missed(rest: Rest, places: list[Place], since: int) -> AsyncIterator[Json]:
+    """The messages after this id, place by place, each place's oldest first."""
+    news = sorted(
+        (place for place in places if place.newest > since), key=lambda place: -place.newest
+    )
+    for place in news[:MOST_PLACES]:
+        try:
+            found = await newer(rest, place.id, since)
+        except Refused:
+            # A channel that we may not read holds nothing for us.
+            continue
+        for data in found:
+            yield {**data, "guild_id": place.guild}
+
+
+async def newer(rest: Rest, channel: str, since: int) -> list[Json]:
+    """The newest messages of a channel after this id, oldest first."""
+    found: list[Json] = []
+    query: dict[str, str | int] = {"limit": PAGE}
+    for _ in range(MOST_PAGES):
+        page = await rest.list("/channels/{channel_id}/messages", query=query, channel_id=channel)
+        fresh = [data for data in page if int(snowflake(data, "id") or 0) > since]
+        found += fresh
+        if len(fresh) < PAGE:
+            break
+        query["before"] = min(snowflake(data, "id") for data in fresh)
+    return sorted(found, key=lambda data: int(snowflake(data, "id")))

@@ -1,0 +1,250 @@
+"""The one visible reply to a message: typing at first, then growing posts, then the whole of it."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+
+from adapters.discord import render
+from adapters.discord.places import Places
+from adapters.discord.refusals import (
+    NOT_OUR_MESSAGE,
+    REPLY_NEEDS_HISTORY,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    Refused,
+)
+from adapters.discord.rest import Rest
+from adapters.discord.spot import Spot, find_spot, own_posts
+from bot.domain import Claim, PostId, Reply
+from bot.errors import ThreadsightError, TransientError
+
+SUPPRESS_EMBEDS = 1 << 2
+NO_MENTIONS = {"parse": [], "replied_user": False}
+TYPING_SECONDS = 8.0  # Discord shows typing for ten.
+MOST_TYPING_SECONDS = 900.0  # as long as an answer may take
+AGAIN_SECONDS = 5.0  # after a failure, before the next look at what there is to show
+HURRY_SECONDS = 2.0  # for a post under way when the answer is complete
+
+MESSAGES = "/channels/{channel_id}/messages"
+MESSAGE = "/channels/{channel_id}/messages/{message_id}"
+TYPING = "/channels/{channel_id}/typing"
+
+Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
+
+
+class Pace:
+    """Spaces the edits in each channel, so that the last one of an answer never has to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free: dict[str, float] = {}
+
+    def wait(self, channel: str) -> float:
+        """Seconds until it is our turn to write to a channel, behind whoever waits already."""
+        now = asyncio.get_running_loop().time()
+        self._free = {name: at for name, at in self._free.items() if at > now}
+        at = self._free.get(channel, now)
+        self._free[channel] = at + self._seconds
+        return at - now
+
+
+@dataclass(slots=True)
+class Post:
+    """A post of ours, and what it says as far as we know."""
+
+    id: str
+    channel: str
+    content: str | None = None
+
+    @property
+    def name(self) -> PostId:
+        return f"{self.channel}/{self.id}"
+
+
+class DiscordDraft:
+    """Shows an answer as it grows; whoever finishes it finds the posts that are there already."""
+
+    def __init__(
+        self, claim: Claim, *, rest: Rest, places: Places, pace: Pace, spawn: Spawn
+    ) -> None:
+        self._claim = claim
+        self._rest = rest
+        self._places = places
+        self._pace = pace
+        self._spawn = spawn
+        self._spot: Spot | None = None
+        self._posts = [named(post) for post in claim.posts]
+        self._generation = 0
+        self._text = ""
+        self._shown = ""
+        self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._stream: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+
+    async def show(self, text: str) -> tuple[PostId, ...]:
+        """Leaves the text for the stream to show, and returns at once."""
+        self._text = text
+        self._news.set()
+        if not self._over.is_set() and (self._stream is None or self._stream.done()):
+            self._stream = self._spawn(self._keep_showing())
+        return self._names()
+
+    async def finish(self, reply: Reply) -> tuple[PostId, ...]:
+        """Completes the reply; raises TransientError or PermanentError where Discord does not take it."""
+        await self.leave()
+        async with self._writing:
+            spot = await self._open()
+            contents = render.posts(reply)
+            try:
+                await self._write(spot, contents)
+            except Refused as error:
+                if error.code not in (UNKNOWN_MESSAGE, NOT_OUR_MESSAGE):
+                    raise
+                # Somebody deleted a post of ours: what is left goes too, and all is posted anew.
+                await self._delete(0)
+                self._generation += 1
+                await self._write(spot, contents)
+            await self._delete(len(contents))
+        return self._names()
+
+    async def leave(self) -> None:
+        """Stops showing; what is there stays for whoever completes it."""
+        self._over.set()
+        self._news.set()
+        if self._stream is None:
+            return
+        # A post under way comes to its end, lest an older text arrive after the last one.
+        await asyncio.wait([self._stream], timeout=HURRY_SECONDS)
+        self._stream.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._stream
+
+    async def withdraw(self) -> None:
+        """Deletes what was shown."""
+        await self.leave()
+        with suppress(ThreadsightError):
+            async with self._writing:
+                await self._delete(0)
+
+    async def _keep_showing(self) -> None:
+        """Shows what is new as often as the pace allows; ends when all is shown, or nothing may be."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + MOST_TYPING_SECONDS
+        while not self._over.is_set() and loop.time() < until:
+            self._news.clear()
+            try:
+                await self._show_now()
+            except TransientError:
+                await self._rest_for(AGAIN_SECONDS)
+            except ThreadsightError:
+                # `finish` meets the same refusal, and tells.
+                return
+            if not self._text:
+                await self._rest_for(TYPING_SECONDS)
+            elif self._text == self._shown:
+                return
+
+    async def _show_now(self) -> None:
+        async with self._writing:
+            spot = await self._open()
+        if not self._text:
+            await self._rest.call("POST", TYPING, channel_id=spot.channel)
+            return
+        if await self._over_within(self._pace.wait(spot.channel)):
+            return
+        async with self._writing:
+            text = self._text
+            await self._write(spot, [each for each in render.chunks(text) if render.legible(each)])
+            self._shown = text
+
+    async def _over_within(self, seconds: float) -> bool:
+        """Waits for our turn, but not when the answer is complete meanwhile: its last post waits for nobody."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        return self._over.is_set()
+
+    async def _rest_for(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+
+    async def _open(self) -> Spot:
+        """Where the reply stands; looks there for posts of ours that nobody remembers."""
+        if self._spot is None:
+            spot = await find_spot(self._claim, rest=self._rest, places=self._places)
+            if not spot.fresh:
+                there = await own_posts(self._rest, self._claim.message, spot)
+                posts = {post.id: post for post in self._posts}
+                posts |= {found: Post(found, spot.channel, content) for found, content in there}
+                self._posts = sorted(posts.values(), key=lambda post: int(post.id))
+            self._spot = spot
+        return self._spot
+
+    async def _write(self, spot: Spot, contents: list[str]) -> None:
+        for index, content in enumerate(contents):
+            if index == len(self._posts):
+                self._posts.append(await self._create(spot, index, content))
+            elif self._posts[index].content != content:
+                await self._edit(self._posts[index], content)
+
+    async def _create(self, spot: Spot, index: int, content: str) -> Post:
+        payload: dict[str, object] = {
+            "content": content,
+            "flags": SUPPRESS_EMBEDS,
+            "allowed_mentions": NO_MENTIONS,
+            "nonce": self._nonce(index),
+            "enforce_nonce": True,
+        }
+        if spot.replies and (index == 0 or spot.every):
+            payload["message_reference"] = {
+                "message_id": self._claim.message.id,
+                "fail_if_not_exists": False,
+            }
+        try:
+            data = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+        except Refused as error:
+            if error.code != REPLY_NEEDS_HISTORY:
+                raise
+            del payload["message_reference"]
+            data = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+        return Post(data, spot.channel, content)
+
+    async def _edit(self, post: Post, content: str) -> None:
+        payload = {"content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": NO_MENTIONS}
+        await self._rest.call(
+            "PATCH", MESSAGE, json=payload, channel_id=post.channel, message_id=post.id
+        )
+        post.content = content
+
+    async def _delete(self, start: int) -> None:
+        """Deletes our posts from this one on, last first."""
+        while len(self._posts) > start:
+            await delete(self._rest, self._posts[-1].name)
+            self._posts.pop()
+
+    def _nonce(self, index: int) -> str:
+        """A name for each post: Discord makes no second one of the same name within some minutes."""
+        name = f"{self._claim.message.id}:{self._claim.version}:{self._generation}:{index}"
+        return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+    def _names(self) -> tuple[PostId, ...]:
+        return tuple(post.name for post in self._posts)
+
+
+def named(name: PostId) -> Post:
+    channel, _, message = name.partition("/")
+    return Post(message, channel)
+
+
+async def delete(rest: Rest, name: PostId) -> None:
+    """Deletes a post of ours; one that is gone already is gone."""
+    post = named(name)
+    try:
+        await rest.call("DELETE", MESSAGE, channel_id=post.channel, message_id=post.id)
+    except Refused as error:
+        if error.code not in (UNKNOWN_MESSAGE, UNKNOWN_CHANNEL):
+            raise

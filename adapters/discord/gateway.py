@@ -1,0 +1,108 @@
+"""The gateway: discord.py keeps the connection, and this hands on what it hears, as Discord sent it."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Collection
+from functools import partial
+
+import aiohttp
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+
+from adapters.discord.rest import LOGIN_REFUSED, Rest, point
+from adapters.discord.wire import Json, item, number, string
+from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 120.0  # 1,000 identifies a day are allowed; this stays under them for good
+
+NO_INTENT = (
+    "Discord does not let this bot read messages yet: open your application in the developer "
+    "portal, Bot, Privileged Gateway Intents, and switch on Message Content Intent."
+)
+FATAL = {
+    4004: LOGIN_REFUSED,
+    4010: "Discord refused the shard; restart the bot.",
+    4011: "Discord wants more shards than it said; restart the bot.",
+    4012: "Discord no longer speaks this version of its API; update Threadsight.",
+    4013: "Discord does not know the intents that the bot asks for; update Threadsight.",
+    4014: NO_INTENT,
+}
+
+log = logging.getLogger("threadsight.discord")
+
+Hear = Callable[[str, Json], None]
+
+
+class Gateway:
+    """One connection for each shard, kept up until it is cancelled."""
+
+    def __init__(self, *, token: str, rest: Rest) -> None:
+        self._token = token
+        self._rest = rest
+
+    async def run(self, events: Collection[str], hear: Hear) -> None:
+        """Hands each of these events to `hear`, in order; raises SetupError when Discord refuses for good."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            try:
+                await self._connect(events, hear)
+            except TransientError as error:
+                log.warning("discord away: %s", error.sentence)
+                pause = max(pause, error.retry_after or 0)
+            if loop.time() - started > LONGEST_PAUSE_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _connect(self, events: Collection[str], hear: Hear) -> None:
+        told = await self._rest.get("/gateway/bot")
+        limit = item(told, "session_start_limit")
+        if number(limit, "remaining") == 0:
+            # Discord resets the token of a bot that identifies more often than it may in a day.
+            wait = (number(limit, "reset_after") or 0) / 1000
+            raise RateLimited("Discord allows no new connection yet.", retry_after=wait)
+        client = _Client(max(1, number(told, "shards") or 1), events, hear)
+        # An invalid session sends discord.py back to this address, and so does a new identify.
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(string(told, "url"))
+        point(self._rest.api_url)
+        try:
+            async with client:
+                await client.login(self._token)
+                await client.connect()
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            raise translated(error) from error
+
+
+class _Client(discord.AutoShardedClient):
+    """discord.py without its cache: it connects, beats, resumes and decompresses."""
+
+    def __init__(self, shards: int, events: Collection[str], hear: Hear) -> None:
+        intents = discord.Intents(
+            guilds=True, guild_messages=True, dm_messages=True, message_content=True
+        )
+        super().__init__(
+            intents=intents,
+            shard_count=shards,
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+        )
+        # Its own parsers build objects that we do not use, and end the connection at a payload that
+        # they do not expect.
+        self._connection.parsers = {event: partial(hear, event) for event in events}
+
+
+def translated(error: Exception) -> ThreadsightError:
+    """What an error that ended the connection means here."""
+    if isinstance(error, discord.LoginFailure):
+        return SetupError(LOGIN_REFUSED)
+    if isinstance(error, discord.PrivilegedIntentsRequired):
+        return SetupError(NO_INTENT)
+    if isinstance(error, discord.ConnectionClosed) and error.code in FATAL:
+        return SetupError(FATAL[error.code])
+    return Outage("The connection to Discord was lost.")

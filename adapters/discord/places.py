@@ -1,0 +1,91 @@
+"""Where messages stand: channels and threads as the gateway tells them, and the bot's own roles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from adapters.discord.wire import Json, item, items, number, snowflake
+
+DIRECT = "@me"  # Discord's own word for where direct messages are
+THREAD_KINDS = frozenset({10, 11, 12})  # announcement, public and private threads
+THREADED_KINDS = frozenset(
+    {0, 5}
+)  # text and announcement channels: a thread can start at a message
+CHANNEL_EVENTS = ("CHANNEL_CREATE", "CHANNEL_UPDATE", "THREAD_CREATE", "THREAD_UPDATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel or a thread."""
+
+    id: str
+    guild: str
+    """Empty for direct messages."""
+    kind: int
+    """Discord's channel type."""
+    parent: str = ""
+    """The channel of a thread."""
+    newest: int = 0
+    """The id of the newest message when we heard of the place; 0 when unknown."""
+
+    @property
+    def is_thread(self) -> bool:
+        return self.kind in THREAD_KINDS and bool(self.parent)
+
+    @property
+    def takes_threads(self) -> bool:
+        """Whether a thread can be made from one of its messages."""
+        return self.kind in THREADED_KINDS
+
+
+class Places:
+    """What the gateway has told of channels and threads."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, Place] = {}
+        self._roles: dict[str, frozenset[str]] = {}
+
+    def learn(self, event: str, data: Json, me: str) -> None:
+        """Takes in what an event says of places; other events say nothing."""
+        if event == "GUILD_CREATE":
+            self._learn_guild(data, me)
+        elif event in CHANNEL_EVENTS:
+            self.add(data)
+        elif event == "THREAD_LIST_SYNC":
+            for thread in items(data, "threads"):
+                self.add(thread, guild=snowflake(data, "guild_id"))
+        elif event in ("CHANNEL_DELETE", "THREAD_DELETE"):
+            self._places.pop(snowflake(data, "id"), None)
+
+    def add(self, channel: Json, *, guild: str = "") -> Place:
+        """Remembers a channel or thread as Discord describes it."""
+        place = Place(
+            id=snowflake(channel, "id"),
+            guild=snowflake(channel, "guild_id") or guild,
+            kind=number(channel, "type") or 0,
+            parent=snowflake(channel, "parent_id"),
+            newest=int(snowflake(channel, "last_message_id") or 0),
+        )
+        self._places[place.id] = place
+        return place
+
+    def get(self, channel: str) -> Place | None:
+        """The place of this id, if we have heard of it."""
+        return self._places.get(channel)
+
+    def of_guild(self, guild: str) -> Iterator[Place]:
+        """All known places of a server."""
+        return (place for place in self._places.values() if place.guild == guild)
+
+    def own_roles(self, guild: str) -> frozenset[str]:
+        """The roles that Discord made for the bot in a server; people mention them by mistake."""
+        return self._roles.get(guild, frozenset())
+
+    def _learn_guild(self, data: Json, me: str) -> None:
+        guild = snowflake(data, "id")
+        for channel in items(data, "channels") + items(data, "threads"):
+            self.add(channel, guild=guild)
+        self._roles[guild] = frozenset(
+            snowflake(role, "id")
+            for role in items(data, "roles")
+            if snowflake(item(role, "tags"), "bot_id") == me
+        )

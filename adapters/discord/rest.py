@@ -1,0 +1,177 @@
+"""Requests to Discord's API: discord.py minds the rate limits, this bounds, retries and translates."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any, cast
+
+import aiohttp
+import discord
+from discord.http import HTTPClient, Route
+
+from adapters.discord.refusals import Refused
+from adapters.discord.wire import Json, listed, mapping, snowflake
+from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
+
+TRIES = 4
+FIRST_PAUSE_SECONDS = 0.25
+PATIENCE_SECONDS = 10.0  # A longer wait is the worker's, which meanwhile answers others.
+DEADLINE_SECONDS = 40.0  # Longer than discord.py's own tries and the longest wait that it accepts.
+LONGEST_LIMIT_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 3600.0
+
+LOGIN_REFUSED = (
+    "Discord does not accept DISCORD_TOKEN: open your application in the developer portal, "
+    "Bot, Reset Token, and set the new one."
+)
+AWAY = "Discord cannot be reached just now."
+BUSY = "Discord asks me to slow down."
+
+
+def point(api_url: str) -> None:
+    """Turns discord.py to this API; it reads the address from the class whenever it makes a route."""
+    if api_url != Route.BASE:
+        Route.BASE = api_url
+
+
+class Rest:
+    """Discord's API with the bot's token; opens itself when it is first used."""
+
+    def __init__(self, *, token: str, api_url: str) -> None:
+        self.api_url = api_url
+        self._token = token
+        self._http: HTTPClient | None = None
+        self._me: Json = {}
+        self._opening = asyncio.Lock()
+
+    async def me(self) -> str:
+        """The bot's own user id."""
+        await self._opened()
+        return snowflake(self._me, "id")
+
+    async def get(
+        self, path: str, *, query: Mapping[str, str | int] | None = None, **ids: str
+    ) -> Json:
+        """Reads one object."""
+        return mapping(await self.call("GET", path, query=query, **ids))
+
+    async def list(
+        self, path: str, *, query: Mapping[str, str | int] | None = None, **ids: str
+    ) -> "list[Json]":
+        """Reads several objects."""
+        return listed(await self.call("GET", path, query=query, **ids))
+
+    async def post(self, path: str, json: Json, **ids: str) -> str:
+        """Creates something and returns its id."""
+        return snowflake(mapping(await self.call("POST", path, json=json, query=None, **ids)), "id")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        query: Mapping[str, str | int] | None = None,
+        **ids: str,
+    ) -> object:
+        """One request, tried again while that may help; `ids` fill the path's places.
+
+        Raises Refused, SetupError for a bad token, RateLimited and Outage.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await self._patiently(method, path, json, query, ids)
+        except TimeoutError as error:
+            raise Outage(AWAY) from error
+
+    async def close(self) -> None:
+        """Closes the connections; the next request opens new ones."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+    async def _patiently(
+        self,
+        method: str,
+        path: str,
+        json: object,
+        query: Mapping[str, str | int] | None,
+        ids: Mapping[str, str],
+    ) -> object:
+        pause = FIRST_PAUSE_SECONDS
+        for tries in range(1, TRIES + 1):
+            try:
+                return await self._once(method, path, json, query, ids)
+            except TransientError as error:
+                wait = error.retry_after or pause * random.uniform(0.5, 1.5)  # noqa: S311
+                if tries == TRIES or wait > PATIENCE_SECONDS:
+                    raise
+            await asyncio.sleep(wait)
+            pause *= 2
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        json: object,
+        query: Mapping[str, str | int] | None,
+        ids: Mapping[str, str],
+    ) -> object:
+        http = await self._opened()
+        more: dict[str, Any] = {}
+        if json is not None:
+            more["json"] = json
+        if query is not None:
+            more["params"] = query
+        point(self.api_url)
+        try:
+            return cast(object, await http.request(Route(method, path, **ids), **more))
+        except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as error:
+            # aiohttp raises RuntimeError when the session was closed under a request.
+            raise await translated(error) from error
+
+    async def _opened(self) -> HTTPClient:
+        async with self._opening:
+            if self._http is None:
+                self._http = await self._open()
+            return self._http
+
+    async def _open(self) -> HTTPClient:
+        http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_LIMIT_SECONDS)
+        point(self.api_url)
+        try:
+            self._me = mapping(await http.static_login(self._token))
+        except BaseException as error:
+            await http.close()
+            if isinstance(error, discord.DiscordException | aiohttp.ClientError | OSError):
+                raise await translated(error) from error
+            raise
+        return http
+
+
+async def translated(error: Exception) -> ThreadsightError:
+    """What an error of discord.py or of the network means here."""
+    if isinstance(error, discord.LoginFailure):
+        return SetupError(LOGIN_REFUSED)
+    if isinstance(error, discord.RateLimited):
+        return RateLimited(BUSY, retry_after=error.retry_after)
+    if not isinstance(error, discord.HTTPException):
+        return Outage(AWAY)
+    if error.status == 401:
+        return SetupError(LOGIN_REFUSED)
+    if error.status == 429:
+        return RateLimited(BUSY, retry_after=named_wait(error.response.headers))
+    if error.status >= 500:
+        return Outage(AWAY)
+    return Refused(error.code, error.status)
+
+
+def named_wait(headers: Mapping[str, str]) -> float:
+    """Seconds that a 429 asks us to wait."""
+    for name in ("X-RateLimit-Reset-After", "Retry-After"):
+        try:
+            return min(max(0.0, float(headers[name])), LONGEST_PAUSE_SECONDS)
+        except (KeyError, ValueError):
+            continue
+    return 1.0

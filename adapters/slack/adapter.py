@@ -1,0 +1,106 @@
+"""Slack as the bot sees it: one of the places where people talk."""
+
+import asyncio
+import logging
+
+import aiohttp
+
+from adapters.slack.api import Api, Refused
+from adapters.slack.draft import SlackDraft
+from adapters.slack.events import PLATFORM, remembered
+from adapters.slack.files import Files
+from adapters.slack.listeners import Listeners
+from adapters.slack.probe import Identity, identify
+from adapters.slack.socket import MAX_WAIT_SECONDS, WAIT_SECONDS, Socket
+from adapters.slack.thread import Thread
+from bot.domain import Attachment, Claim, Message
+from bot.errors import SetupError, TransientError
+from bot.ports import Desk
+
+log = logging.getLogger(__name__)
+
+
+class SlackAdapter:
+    """One workspace, by a bot token and an app-level token."""
+
+    name = PLATFORM
+
+    def __init__(
+        self,
+        *,
+        bot_token: str,
+        app_token: str,
+        api_url: str,
+        session: aiohttp.ClientSession,
+        max_file_bytes: int,
+        download_seconds: float,
+    ) -> None:
+        self.app_token = app_token
+        self.api = Api(token=bot_token, url=api_url, session=session)
+        self.files = Files(
+            self.api, max_file_bytes=max_file_bytes, download_seconds=download_seconds
+        )
+        self.me: Identity | None = None
+        self.asking = asyncio.Lock()
+
+    async def listen(self, desk: Desk) -> None:
+        """Hands every message to the desk until cancelled, and acknowledges only what the desk has stored.
+
+        Raises SetupError when a token or a scope will not do; waits when Slack is away.
+        """
+        me = await self.patiently()
+        refusal: SetupError | None = None
+        async with asyncio.TaskGroup() as tasks:
+            app = Listeners(self.api, desk, me, tasks).app()
+            try:
+                await Socket(self.api, app, self.app_token).run()
+            except SetupError as error:
+                refusal = error  # A task group would wrap it, and nobody waits for a group.
+        if refusal is not None:
+            raise refusal
+
+    async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+        """Reads a file; raises PictureUnseen or TransientError."""
+        return await self.files.fetch(attachment)
+
+    async def earlier(self, message: Message) -> list[Message]:
+        """What the thread holds before this message, its root included; nothing where Slack refuses."""
+        thread = message.thread
+        if thread.root == message.id:
+            return []
+        me = await self.identity()
+        try:
+            found = await Thread(self.api, message).replies(latest=message.id)
+        except (Refused, SetupError) as error:
+            log.info("slack: the thread cannot be read: %s", type(error).__name__)
+            return []
+        known = (
+            remembered(item, thread.workspace, thread.channel, thread.root, me) for item in found
+        )
+        return [item for item in known if item is not None and before(item, message)]
+
+    def draft(self, claim: Claim) -> SlackDraft:
+        """The reply to the claimed message."""
+        return SlackDraft(self.api, self.identity, claim)
+
+    async def identity(self) -> Identity:
+        """Who the bot is; Slack is asked once."""
+        async with self.asking:
+            if self.me is None:
+                self.me = await identify(self.api)
+            return self.me
+
+    async def patiently(self) -> Identity:
+        """Who the bot is, however long Slack is away."""
+        wait = WAIT_SECONDS
+        while True:
+            try:
+                return await self.identity()
+            except TransientError as error:
+                log.warning("slack: not reachable: %s", error.sentence)
+                await asyncio.sleep(max(wait, error.retry_after or 0.0))
+                wait = min(wait * 2, MAX_WAIT_SECONDS)
+
+
+def before(item: Message, message: Message) -> bool:
+    return (item.sent_at, item.id) < (message.sent_at, message.id)

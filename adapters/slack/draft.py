@@ -1,0 +1,324 @@
+"""The one visible reply to a message: a stream where Slack has one, else a message that is updated."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from adapters.slack.api import Api, Json, Refused, Unsure
+from adapters.slack.blocks import MARKDOWN_LIMIT, Part, compose, marked, partial
+from adapters.slack.events import text, timestamp
+from adapters.slack.markup import harmless
+from adapters.slack.probe import Identity
+from adapters.slack.thread import VANISHED, Thread, is_own
+from adapters.text import split
+from bot.domain import Claim, PostId, Reply
+from bot.errors import PermanentError, RateLimited, ThreadsightError
+
+SIGN_SECONDS = 0.8  # How long `show` waits for the first sign to stand, so that its post is known.
+APPEND_SECONDS = 0.7  # between two pieces of one stream
+UPDATE_SECONDS = 1.5  # between two updates of one message
+RETRY_SECONDS = 0.1  # between two looks whether we may call again
+STATUS = "is looking …"
+UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled")
+TOO_MUCH = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
+
+log = logging.getLogger(__name__)
+
+
+class SlackDraft:
+    """Shows the answer as it grows, and completes it once, in the same posts however often it is tried."""
+
+    def __init__(
+        self,
+        api: Api,
+        identity: Callable[[], Awaitable[Identity]],
+        claim: Claim,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.api = api
+        self.identity = identity
+        self.clock = clock
+        self.question = claim.message.id
+        self.channel = claim.message.thread.channel
+        self.thread = Thread(api, claim.message)
+        self.posts: list[PostId] = list(claim.posts)
+        # A thread's first claim is its very first try: there is nothing that we could have posted.
+        self.looked = claim.number <= 1 and not claim.posts
+        self.stream: PostId | None = None
+        """A stream that this draft opened and believes to be open."""
+        self.streamed = ""
+        self.waiting = False
+        """Whether a status stands that no post of ours has ended yet."""
+        self.wanted = ""
+        self.shown: str | None = None
+        self.paused_until = 0.0
+        self.closing = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    async def show(self, text: str) -> tuple[PostId, ...]:
+        """Shows the answer so far; paced, and silent about whatever goes wrong."""
+        self.wanted = harmless(text)
+        if self.task is None or self.task.done():
+            self.closing.clear()
+            self.task = asyncio.create_task(self.keep_up())
+            if self.shown is None:
+                await asyncio.wait({self.task}, timeout=SIGN_SECONDS)
+        return tuple(self.posts)
+
+    async def finish(self, reply: Reply) -> tuple[PostId, ...]:
+        """Completes the reply and returns all its posts, first to last."""
+        await self.leave()
+        await self.look()
+        try:
+            await self.write(compose(reply, self.question))
+        except Refused as error:
+            if error.code not in TOO_MUCH:
+                raise
+            await self.write(compose(reply, self.question, plain=True))
+        return tuple(self.posts)
+
+    async def leave(self) -> None:
+        """Ends the showing once the call under way is done, which is bounded by itself."""
+        self.closing.set()
+        if self.task is not None:
+            await asyncio.wait({self.task})
+
+    async def withdraw(self) -> None:
+        """Takes back what was shown."""
+        await self.leave()
+        try:
+            await self.look()
+        except ThreadsightError as error:
+            log.info("slack: no look before taking back: %s", type(error).__name__)
+        try:
+            if self.stream is not None:
+                await self.thread.stop(self.stream)
+            await self.remove(0)
+            if self.waiting:
+                await self.thread.set_status("")
+        except ThreadsightError as error:
+            log.warning("slack: a reply was not taken back: %s", type(error).__name__)
+
+    # Showing: one task, which ends as soon as it has caught up.
+
+    async def keep_up(self) -> None:
+        try:
+            while self.shown != self.wanted and not self.closing.is_set():
+                pause = self.paused_until - self.clock()
+                if pause > 0:
+                    await self.rest(pause)
+                elif not await self.step():
+                    self.pause(RETRY_SECONDS)
+        except ThreadsightError as error:
+            log.info("slack: an answer is not shown as it grows: %s", type(error).__name__)
+            self.shown = self.wanted
+
+    async def step(self) -> bool:
+        """Shows what is wanted now; False when Slack's limits make it wait."""
+        wanted = self.wanted
+        try:
+            done = await (self.open(wanted) if self.shown is None else self.push(wanted))
+        except RateLimited as error:
+            self.pause(error.retry_after or 1.0)
+            return False
+        except Unsure:
+            # Whatever became of it: from now on the whole message is replaced, which mends it.
+            self.stream, self.looked = None, bool(self.posts)
+            return False
+        if done:
+            self.shown = wanted
+        return done
+
+    def pause(self, seconds: float) -> None:
+        """Shows nothing more for so long."""
+        self.paused_until = max(self.paused_until, self.clock() + seconds)
+
+    async def rest(self, seconds: float) -> None:
+        """Waits, or until the reply is to be finished."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+        except TimeoutError:
+            pass
+
+    async def open(self, wanted: str) -> bool:
+        """Gives the first sign: a status, then a stream, else a message that says so."""
+        await self.look()
+        if self.posts:
+            return not wanted or await self.push(wanted)
+        await self.set_status()
+        if await self.open_stream(wanted):
+            return True
+        if self.api.posts(self.channel).take():
+            await self.add(partial(wanted, self.question), hasty=True)
+        return True
+
+    async def set_status(self) -> None:
+        if not self.api.statuses:
+            return
+        try:
+            await self.thread.set_status(STATUS)
+            self.waiting = True
+        except Refused as error:
+            self.api.statuses = error.code not in UNKNOWN
+        except ThreadsightError as error:
+            log.debug("slack: no status: %s", type(error).__name__)
+
+    async def open_stream(self, wanted: str) -> bool:
+        """Opens a stream if Slack gives us one."""
+        if not self.api.streams or not self.api.starts.take():
+            return False
+        body = first(wanted)
+        try:
+            self.stream = await self.thread.start(body)
+        except RateLimited as error:
+            self.api.starts.hold(error.retry_after or 1.0)
+            return False
+        except Refused as error:
+            self.api.streams = error.code not in UNKNOWN
+            return False
+        self.streamed, self.waiting = body, False
+        self.posts.append(self.stream)
+        return True
+
+    async def push(self, wanted: str) -> bool:
+        """Brings what people see up to what is wanted."""
+        body = first(wanted)
+        if self.stream is not None:
+            return await self.append(self.stream, body)
+        if self.posts:
+            if not self.api.updates.take():
+                return False
+            self.pause(UPDATE_SECONDS)
+            await self.thread.update(self.posts[0], partial(body, self.question), hasty=True)
+            return True
+        await self.look()
+        if self.posts or not self.api.posts(self.channel).take():
+            return False
+        self.pause(UPDATE_SECONDS)
+        await self.add(partial(body, self.question), hasty=True)
+        return True
+
+    async def append(self, stream: PostId, body: str) -> bool:
+        """Streams the words that are new; a text that changed its beginning waits for the end."""
+        more = body[len(self.streamed) :]
+        if not more or not body.startswith(self.streamed):
+            return True
+        if not self.api.appends.take():
+            return False
+        self.pause(APPEND_SECONDS)
+        try:
+            await self.thread.append(stream, more)
+        except Refused as error:
+            # Slack ends a stream after five minutes, and when the person stops it.
+            log.info("slack: a stream ended early: %s", error.code)
+            self.stream = None
+            return False
+        self.streamed = body
+        return True
+
+    # Finishing.
+
+    async def write(self, parts: list[Part]) -> None:
+        """Puts each part into its post, makes those that are missing, removes those that are too many."""
+        for number, part in enumerate(parts):
+            if number < len(self.posts):
+                await self.rewrite(number, part)
+            else:
+                await self.add(part)
+        await self.remove(len(parts))
+
+    async def rewrite(self, number: int, part: Part) -> None:
+        post = self.posts[number]
+        if post == self.stream:
+            if await self.complete(post, part):
+                return
+        elif number == 0 and self.api.streams:
+            # It may be the stream of a process that died, and one that runs cannot be updated.
+            await self.thread.stop(post)
+        try:
+            await self.thread.update(post, part)
+        except Refused as error:
+            if error.code not in UNCHANGEABLE:
+                raise
+            await self.thread.delete(post)
+            self.posts[number] = await self.thread.post(part)
+
+    async def complete(self, post: PostId, part: Part) -> bool:
+        """Streams the rest and closes; False when only an update can still make it this part."""
+        self.stream = None
+        if part.plain or not part.body.startswith(self.streamed):
+            await self.thread.stop(post)
+            return False
+        try:
+            await self.thread.complete(post, part.body[len(self.streamed) :], part)
+        except (Refused, Unsure) as error:
+            log.info("slack: a stream is completed by an update: %s", type(error).__name__)
+            return False
+        return True
+
+    async def add(self, part: Part, *, hasty: bool = False) -> None:
+        """Posts one more part; looks for it when Slack's answer is lost."""
+        known = len(self.posts)
+        try:
+            self.posts.append(await self.thread.post(part, hasty=hasty))
+        except Unsure:
+            self.looked = False
+            if hasty:
+                raise
+            await self.look()
+            if len(self.posts) <= known:
+                raise
+        self.waiting = False
+
+    async def remove(self, first: int) -> None:
+        """Deletes the posts from this one on."""
+        while len(self.posts) > first:
+            await self.thread.delete(self.posts[-1])
+            self.posts.pop()
+
+    # Looking for what was posted before, or without our hearing of it.
+
+    async def look(self) -> None:
+        """Finds the posts of this reply that nobody told us of; raises when Slack cannot say now."""
+        if self.looked:
+            return
+        me = await self.identity()
+        try:
+            after = await self.thread.replies(oldest=self.question)
+        except Refused as error:
+            if error.code == "thread_not_found":
+                raise PermanentError(VANISHED) from error
+            log.info("slack: the thread cannot be read: %s", error.code)
+            after = []
+        found = [message for message in after if is_own(message, me) and self.is_part(message)]
+        self.posts = merged(self.posts, found)
+        self.looked = True
+
+    def is_part(self, message: Json) -> bool:
+        """Whether a message of the bot belongs to this reply.
+
+        A thread's answers come one after the other, and each complete one is marked with its question: an
+        unmarked one after our question can only be a stream that we did not come to finish.
+        """
+        sent, asked = timestamp(text(message, "ts")), timestamp(self.question)
+        if sent is None or asked is None or sent <= asked:
+            return False
+        mark = marked(message)
+        return mark is None or mark[0] == self.question
+
+
+def first(wanted: str) -> str:
+    """As much of a growing text as one message shows."""
+    return wanted if len(wanted) <= MARKDOWN_LIMIT else split(wanted, MARKDOWN_LIMIT)[0]
+
+
+def merged(known: list[PostId], found: list[Json]) -> list[PostId]:
+    """All posts of a reply in the order of its parts; unfinished ones count as the first."""
+    parts = {text(message, "ts"): (marked(message) or ("", 0))[1] for message in found}
+    for number, post in enumerate(known):
+        parts.setdefault(post, number)
+    return sorted(parts, key=lambda post: (parts[post], timestamp(post) or 0.0))

@@ -1,0 +1,151 @@
+"""A thread as the bot writes in it: each method is one call to Slack, told in our words."""
+
+import asyncio
+import logging
+
+from adapters.slack.api import Api, Json, Refused
+from adapters.slack.blocks import Part
+from adapters.slack.events import items, table, text
+from adapters.slack.probe import Identity
+from bot.domain import Message, PostId
+from bot.errors import PermanentError, RateLimited
+
+STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
+QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
+PAGES = 10
+VANISHED = "The message that I was to answer is gone."
+
+log = logging.getLogger(__name__)
+
+
+class Thread:
+    """The thread of a message; what may be lost is called hastily, what must not be carefully."""
+
+    def __init__(self, api: Api, question: Message) -> None:
+        self.api = api
+        self.question = question
+        self.channel = question.thread.channel
+        self.root = question.thread.root
+
+    async def set_status(self, status: str) -> None:
+        """The line under the thread; Slack drops it at the next post or after two minutes."""
+        await self.api.call(
+            self.api.hasty.assistant_threads_setStatus(
+                channel_id=self.channel, thread_ts=self.root, status=status
+            ),
+            seconds=STATUS_SECONDS,
+        )
+
+    async def start(self, markdown: str) -> PostId:
+        """Opens a stream; outside of direct messages Slack wants to know for whom."""
+        started = await self.api.call(
+            self.api.hasty.chat_startStream(
+                channel=self.channel,
+                thread_ts=self.root,
+                markdown_text=markdown or None,
+                recipient_team_id=self.question.thread.workspace,
+                recipient_user_id=self.question.author,
+            )
+        )
+        return str(started["ts"])
+
+    async def append(self, stream: PostId, markdown: str) -> None:
+        """Adds words to a stream."""
+        await self.api.call(
+            self.api.hasty.chat_appendStream(
+                channel=self.channel, ts=stream, markdown_text=markdown
+            )
+        )
+
+    async def complete(self, stream: PostId, markdown: str, part: Part) -> None:
+        """Adds the last words and the small print to a stream, and closes it."""
+        await self.api.call(
+            self.api.careful.chat_stopStream(
+                channel=self.channel,
+                ts=stream,
+                markdown_text=markdown or None,
+                blocks=list(part.small),
+            )
+        )
+
+    async def stop(self, post: PostId) -> None:
+        """Closes a stream if the post is one."""
+        try:
+            await self.api.call(self.api.sure.chat_stopStream(channel=self.channel, ts=post))
+        except Refused as error:
+            log.debug("slack: no stream to end: %s", error.code)
+
+    async def update(self, post: PostId, part: Part, *, hasty: bool = False) -> None:
+        """Replaces what a post shows."""
+        client = self.api.hasty if hasty else self.api.sure
+        await self.api.call(
+            client.chat_update(
+                channel=self.channel, ts=post, text=part.fallback, blocks=part.blocks
+            )
+        )
+
+    async def post(self, part: Part, *, hasty: bool = False) -> PostId:
+        """Posts into the thread, and only there."""
+        if not hasty:
+            await self.queue()
+        client = self.api.hasty if hasty else self.api.careful
+        try:
+            answer = await self.api.call(
+                client.chat_postMessage(
+                    channel=self.channel,
+                    thread_ts=self.root,
+                    text=part.fallback,
+                    blocks=part.blocks,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            )
+        except RateLimited as error:
+            self.api.posts(self.channel).hold(error.retry_after or 1.0)
+            raise
+        post, message = str(answer["ts"]), table(answer.get("message"))
+        if message and not text(message, "thread_ts"):
+            # The question is gone, and Slack has put the reply into the channel instead.
+            await self.delete(post)
+            raise PermanentError(VANISHED)
+        return post
+
+    async def queue(self) -> None:
+        """Waits for this channel's next free second."""
+        pace = self.api.posts(self.channel)
+        seconds = pace.book()
+        if seconds > QUEUE_SECONDS:
+            pace.cancel()
+            raise RateLimited("Slack takes one post a second here.", retry_after=seconds)
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def delete(self, post: PostId) -> None:
+        """Deletes a post of the bot; one that is gone already is no error."""
+        await self.api.delete(self.channel, post)
+
+    async def replies(self, *, oldest: str | None = None, latest: str | None = None) -> list[Json]:
+        """The thread's messages between two timestamps, its root included, oldest first."""
+        found: list[Json] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            page = await self.api.call(
+                self.api.sure.conversations_replies(
+                    channel=self.channel,
+                    ts=self.root,
+                    oldest=oldest,
+                    latest=latest,
+                    limit=200,
+                    cursor=cursor,
+                )
+            )
+            found += items(page.get("messages"))
+            cursor = text(table(page.get("response_metadata")), "next_cursor")
+            if not cursor:
+                break
+        return found
+
+
+def is_own(message: Json, me: Identity) -> bool:
+    """Whether the bot posted it."""
+    return text(message, "user") == me.user or (bool(me.bot) and text(message, "bot_id") == me.bot)

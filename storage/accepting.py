@@ -150,11 +150,26 @@ def combine(
         refresh(transaction, known, files, after)
     if not after.addressed or settled_at is not None:
         return False
-    if changed and (thread.claimed == known.key or is_next(transaction, thread, known, now)):
+    if changed and waits_for_more(transaction, thread, known, before, after, now):
         transaction.run(update(threads).where(threads.c.key == thread.key).values(due=quiet_until))
     else:
         make_due(transaction, thread, now)
     return True
+
+
+def waits_for_more(
+    transaction: Transaction,
+    thread: Row[Any],
+    known: Row[Any],
+    before: Message,
+    after: Message,
+    now: float,
+) -> bool:
+    """Whether a changed question is left alone for a while: whoever edits may not be done, and whoever
+    answers the old words has to hear of it first."""
+    if thread.claimed == known.key:
+        return True
+    return edit_time(after) > edit_time(before) and is_next(transaction, thread, known, now)
 
 
 def differs(before: Message, after: Message) -> bool:

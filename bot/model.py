@@ -72,9 +72,7 @@ class ChatCompletions:
         self.limit_fields: dict[str, LimitField] = {}
         self.refused_fields: set[str] = set()
 
-    async def answer(
-        self, turns: Sequence[Turn], ask: Ask
-    ) -> AsyncGenerator[str | Answer, None]:
+    async def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncGenerator[str | Answer, None]:
         """Yields words as they come, and last the whole Answer; raises before any word, never after one."""
         exchange = await self.exchange(turns, ask)
         listener = Listener(exchange.response, self.stall_seconds)
@@ -85,8 +83,8 @@ class ChatCompletions:
         finally:
             exchange.response.close()
         answer = self.whole(listener, exchange, ask)
-        if rest := answer.text[len(listener.text) :]:
-            yield rest
+        if unsaid := answer.text[len(listener.text) :]:
+            yield unsaid
         yield answer
 
     async def probe(self, model: str) -> tuple[Check, ...]:
@@ -176,12 +174,15 @@ class ChatCompletions:
         if usage is None:
             usage, complete = estimate(exchange.request, ask.model, listener.text)
         return Answer(
-            text=listener.text or silence(listener, usage, ask),
+            text=listener.text
+            if listener.text.strip()
+            else listener.text + silence(listener, usage, ask),
             model=ask.model,
             usage=usage,
             cost=self.cost(ask.model, usage) if complete else None,
             finish=listener.outcome,
             estimated=listener.usage is None,
+            offline=self.offline,
             offline=self.offline,
             list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,
             unseen_links=tuple(sorted(exchange.unseen_links)),

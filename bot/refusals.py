@@ -64,6 +64,7 @@ NO_CREDIT = re.compile(
     r"|more credits|insufficient_balance"
 )
 FILTERED = re.compile(r"content_filter|content_policy|safety system|responsibleaipolicy|moderation")
+LIMIT = re.compile(r"max_(?:completion_)?tokens")
 PLACE = re.compile(r"messages\W+(\d+)\W+(?:[a-z]+\W+)?content\W+(\d+)")
 
 
@@ -207,7 +208,7 @@ def by_status(refusal: Refusal) -> ThreadsightError:
         return SetupError(
             "There are no chat completions at the model's address; check OPENAI_BASE_URL (most end in /v1)."
         )
-    if "max_tokens" in refusal.words or "max_completion_tokens" in refusal.words:
+    if LIMIT.search(refusal.words) and not UNKNOWN_FIELD.search(refusal.words):
         return SetupError("The model does not take so long an answer; lower BOT_MAX_TOKENS.")
     return PermanentError(
         f"The model's server refused the question (status {status}); `doctor` tests the set-up."

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -62,6 +62,7 @@ class Worker:
         max_failures: int = MAX_FAILURES,
         outage_seconds: float = OUTAGE_SECONDS,
         thread: ThreadId | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.responder = responder
@@ -72,6 +73,7 @@ class Worker:
         self.outage_seconds = outage_seconds
         self.thread = thread
         """Set when only this thread is to be worked on."""
+        self.now = now
         self.jobs: dict[ThreadId, Job] = {}
         self.due = asyncio.Event()
         self.stopping = False
@@ -175,7 +177,7 @@ class Worker:
     async def later(self, job: Job, error: TransientError) -> None:
         """Tries again after a while, or apologises when that was often or long enough."""
         claim = job.claim
-        waited = time.time() - claim.message.sent_at
+        waited = self.now() - claim.message.sent_at
         if isinstance(error, Unposted):
             hopeless = waited > POSTING_SECONDS
             await job.draft.leave()
@@ -189,7 +191,7 @@ class Worker:
         await self.quietly(self.delay(job, error))
 
     async def delay(self, job: Job, error: TransientError) -> None:
-        waited = time.time() - job.claim.message.sent_at
+        waited = self.now() - job.claim.message.sent_at
         delay = pause(job.claim.failures, error, waited)
         await self.store.postpone(job.claim, delay, failed=error.counts)
 

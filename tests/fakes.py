@@ -110,13 +110,11 @@ class FakeAdapter:
         return self.before
 
     def draft(self, claim: Claim) -> "FakeDraft":
-        return self.drafts.setdefault(claim.message.id, FakeDraft(self, claim.message.id))
+        return self.under(claim.message.id)
 
-    def visible(self, message: str) -> Reply:
-        """The reply that people see under a message."""
-        reply = self.drafts[message].reply
-        assert reply is not None
-        return reply
+    def under(self, message: str) -> "FakeDraft":
+        """The reply under a message, there or still to come."""
+        return self.drafts.setdefault(message, FakeDraft(self, message))
 
 
 class FakeDraft:
@@ -128,8 +126,9 @@ class FakeDraft:
         self.shown: list[str] = []
         self.reply: Reply | None = None
         self.finishes = 0
-        self.left = 0
-        self.withdrawn = False
+        self.replied = asyncio.Event()
+        self.left = asyncio.Event()
+        self.withdrawn = asyncio.Event()
 
     async def show(self, text: str) -> tuple[PostId, ...]:
         self.shown.append(text)
@@ -140,13 +139,14 @@ class FakeDraft:
             raise self.adapter.refuse.pop(0)
         self.reply = reply
         self.finishes += 1
+        self.replied.set()
         return (f"post-{self.message}",)
 
     async def leave(self) -> None:
-        self.left += 1
+        self.left.set()
 
     async def withdraw(self) -> None:
-        self.withdrawn = True
+        self.withdrawn.set()
 
 
 def posted(

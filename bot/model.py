@@ -183,7 +183,6 @@ class ChatCompletions:
             finish=listener.outcome,
             estimated=listener.usage is None,
             offline=self.offline,
-            offline=self.offline,
             list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,
             unseen_links=tuple(sorted(exchange.unseen_links)),
         )

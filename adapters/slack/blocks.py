@@ -116,6 +116,8 @@ def marked(message: Json) -> tuple[str, int] | None:
 
 def context(lines: Sequence[str], block_id: str) -> Block:
     """Small print; plain text, in which Slack looks for nothing."""
+    if not lines:
+        return {"type": "divider", "block_id": block_id}
     elements = [{"type": "plain_text", "text": piece, "emoji": False} for piece in packed(lines)]
     return {"type": "context", "elements": elements[:SMALL_ELEMENTS], "block_id": block_id}
 

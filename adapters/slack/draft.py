@@ -233,11 +233,10 @@ class SlackDraft:
 
     async def rewrite(self, number: int, part: Part) -> None:
         post = self.posts[number]
-        if post == self.stream:
-            if await self.complete(post, part):
-                return
-        elif number == 0 and self.api.streams:
-            # It may be the stream of a process that died, and one that runs cannot be updated.
+        if post == self.stream and await self.complete(post, part):
+            return
+        if number == 0 and self.api.streams:
+            # It may be a stream, of ours or of a process that died; one that runs cannot be updated.
             await self.thread.stop(post)
         try:
             await self.thread.update(post, part)
@@ -251,7 +250,6 @@ class SlackDraft:
         """Streams the rest and closes; False when only an update can still make it this part."""
         self.stream = None
         if part.plain or not part.body.startswith(self.streamed):
-            await self.thread.stop(post)
             return False
         try:
             await self.thread.complete(post, part.body[len(self.streamed) :], part)

@@ -1,0 +1,136 @@
+"""The Slack of the tests, an adapter that talks to it, and a desk that remembers."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from adapters.slack import SlackAdapter
+from bot.domain import Card, Claim, Command, Message, PostId, Reply, Scope, ThreadId
+from bot.errors import ThreadsightError
+from tests.servers.slack import APP_TOKEN, BOT_TOKEN, CHANNEL, TEAM, SlackServer
+
+REPLY = Reply(text="A red square.", footer=("1,203 in · 42 out · $0.0034", "thread $0.01"))
+
+
+@dataclass(slots=True)
+class Notebook:
+    """A desk that writes down what it is handed."""
+
+    messages: list[Message] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    presses: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[ThreadsightError] = field(default_factory=list)
+    """What the next acceptances raise."""
+    posts: tuple[PostId, ...] = ()
+    """What a retraction returns."""
+    answer: Card | Exception = field(default_factory=lambda: Card("Estimate", "About **$0.01**."))
+    waits: asyncio.Event | None = None
+    """Until this is set, nothing is stored."""
+
+    async def accept(self, message: Message) -> None:
+        if self.waits is not None:
+            await self.waits.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.messages.append(message)
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        self.scopes.append(scope)
+        return self.posts
+
+    async def last_seen(self, platform: str) -> float | None:
+        return None
+
+    async def run(self, command: Command) -> Card:
+        self.commands.append(command)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def press(self, button: str, person: str) -> Card | None:
+        self.presses.append((button, person))
+        return Card("Done", "It is done.")
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    server = await SlackServer().start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def make_adapter(slack: SlackServer, session: aiohttp.ClientSession) -> Callable[..., SlackAdapter]:
+    def make(**changes: object) -> SlackAdapter:
+        given: dict[str, object] = {
+            "bot_token": BOT_TOKEN,
+            "app_token": APP_TOKEN,
+            "api_url": slack.url,
+            "session": session,
+            "max_file_bytes": 1_000_000,
+            "download_seconds": 5.0,
+        }
+        return SlackAdapter(**(given | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def adapter(make_adapter: Callable[..., SlackAdapter]) -> SlackAdapter:
+    return make_adapter()
+
+
+@pytest.fixture
+def desk() -> Notebook:
+    return Notebook()
+
+
+@pytest.fixture
+async def listening(
+    slack: SlackServer, adapter: SlackAdapter, desk: Notebook
+) -> AsyncIterator[Notebook]:
+    """The desk of an adapter that is connected."""
+    task = asyncio.create_task(adapter.listen(desk))
+    await slack.until(lambda: slack.sockets)
+    yield desk
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_in_the_log(caplog: pytest.LogCaptureFixture) -> "AsyncIterator[None]":
+    """Whatever a test does, no token and no text of a person reaches a log, the SDK's included."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert "xoxb-" not in logged
+    assert "xapp-" not in logged
+    assert "canary" not in logged
+
+
+def claim(
+    question: str,
+    *,
+    root: str | None = None,
+    number: int = 1,
+    posts: tuple[str, ...] = (),
+    author: str = "U0ANN",
+    channel: str = CHANNEL,
+) -> Claim:
+    """The right to answer a message that stands on the server."""
+    thread = ThreadId("slack", TEAM, channel, root or question)
+    message = Message(thread, question, author, "what is this?", float(question), addressed=True)
+    return Claim(message, number, 1, 0, float(question) + 30, posts=posts)

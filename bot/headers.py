@@ -256,7 +256,7 @@ def instead(data: bytes) -> str:
     """What a file is that is no picture we take, and what to do; one sentence."""
     if not data:
         return "the file is empty (0 bytes); post it again"
-    if any(start.startswith(data) for start in (JPEG, PNG, *GIFS)):
+    if any(start.startswith(data[:12]) for start in (JPEG, PNG, *GIFS, RIFF + data[4:8] + b"WEBP")):
         return CUT_OFF
     if data.startswith(PNG[:4]):
         return DAMAGED

@@ -102,8 +102,9 @@ class Stage(ABC):
     async def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
         """Waits for something that people can see; fails with what they saw instead."""
         async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.01)  # A look at the server's own state costs nothing.
+            # What is looked at lives in another task or another process, which tells nobody of it.
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def answered(self, thread: str, count: int = 1) -> list[str]:
         """Waits until so many complete answers stand in the thread; returns all its posts."""

@@ -48,7 +48,7 @@ class Endpoint:
         """The error when nobody answers there."""
         return Outage(
             f"The model's server at {self.host or 'its address'} cannot be reached; "
-            "the answer comes as soon as it is back."
+            "check OPENAI_BASE_URL and the network."
         )
 
 

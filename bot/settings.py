@@ -12,6 +12,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from bot.domain import Detail
@@ -80,6 +81,8 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SetupError(complaint(error)) from error
+        except SettingsError as error:
+            raise error.__cause__ if isinstance(error.__cause__, SetupError) else error
 
     @property
     def max_file_bytes(self) -> int:

@@ -170,7 +170,7 @@ class Worker:
 
     async def answer(self, job: Job) -> Reply:
         claim = job.claim
-        if claim.failures >= self.max_failures and claim.reply is None:
+        if claim.failures >= MAX_FAILURES and claim.reply is None:
             return await self.responder.apologise(claim, job.draft, DIED)
         return await self.responder.respond(claim, job.draft)
 

@@ -93,7 +93,7 @@ def test_every_turn_ends_upright(turn: int, kind: str) -> None:
     image = images.prepare(data, "gpt-4o", "high")
 
     assert images.measure(data) == (image.width, image.height) == (300, 200)
-    # A JPEG's halved colours cost 14; any other turn of this scene is farther away than 60.
+    # A JPEG's halved colours cost 14; any other turn of this scene costs more than 40.
     assert difference(upright, image.data) < 20
 
 

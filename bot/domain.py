@@ -9,7 +9,7 @@ Detail = Literal["low", "high", "auto", "original"]
 Kind = Literal["question", "context", "command"]
 Mark = Literal["", "pinned", "dropped", "low", "high"]
 Finish = Literal["stop", "length", "filtered", "cut"]
-Loss = Literal["taken", "edited", "deleted"]
+Loss = Literal["taken", "edited", "deleted", "stopped"]
 PostId = str
 
 
@@ -249,6 +249,8 @@ class Claim:
     """Recorded already and still to be posted: the model is not asked again."""
     posts: tuple[PostId, ...] = ()
     """Posts of this message's reply that are known to be on the platform, first to last."""
+    stop: str = ""
+    """The token of a Stop button, for adapters that show one while the answer is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Database:
         self._clock = clock
         self._scrub_due = False
         if self.postgres:
-            self._writer = self._reader = postgres_engine(url)
+            self._writer = self._reader = postgres_engine(url, binary=True)
             self._writes = self._reads = ThreadPoolExecutor(CONNECTIONS, "database")
         else:
             self._writer = sqlite_engine(url, connections=1, writes=True)
@@ -206,7 +206,8 @@ def prepare(url: URL) -> None:
         make_file(database_file(url))
         engine = sqlite_engine(url, connections=1, writes=True)
     else:
-        engine = postgres_engine(url)
+        # Alembic reads the catalogue, which only comes right as text.
+        engine = postgres_engine(url, binary=False)
     try:
         with engine.begin() as connection:
             schema.upgrade(connection)
@@ -269,14 +270,12 @@ PRAGMAS = (
 )
 
 
-def postgres_engine(url: URL) -> Engine:
+def postgres_engine(url: URL, *, binary: bool) -> Engine:
     """Connections that are tried before use and give up on a silent server."""
     try:
-        from storage.postgres import BinaryCursor
+        from storage.postgres import CURSORS
     except ImportError as error:
-        raise SetupError(
-            'PostgreSQL needs one more package: pip install "threadsight[postgres]".'
-        ) from error
+        raise SetupError(NO_DRIVER) from error
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,
@@ -287,7 +286,7 @@ def postgres_engine(url: URL) -> Engine:
             "connect_timeout": 5,
             "tcp_user_timeout": 15_000,
             "keepalives_idle": 15,
-            "cursor_factory": BinaryCursor,
+            "cursor_factory": CURSORS[binary],
         },
     )
 
@@ -299,6 +298,8 @@ def postgres_engine(url: URL) -> Engine:
 
     return engine
 
+
+NO_DRIVER = 'PostgreSQL needs one more package: pip install "threadsight[postgres]".'
 
 # Shorter than a lease, so that whoever waits for a lock still has time to say so.
 LIMITS = (

@@ -1,5 +1,6 @@
 """The only place that imports PostgreSQL's driver, which is an extra."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import Connection, Cursor
@@ -18,3 +19,7 @@ class BinaryCursor(Cursor[Any]):
         else:
             super().__init__(connection, row_factory=row_factory)
         self.format = Format.BINARY
+
+
+# Whether results come in binary → the cursor that does it.
+CURSORS: Mapping[bool, type[Cursor[Any]]] = {True: BinaryCursor, False: Cursor}

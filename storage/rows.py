@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select, tuple_
@@ -18,6 +19,8 @@ from bot.domain import (
     StoredImage,
     ThreadId,
 )
+from bot.errors import PermanentError
+from storage.faults import UNFIT
 from storage.tables import attachments, clean, messages, pictures, threads
 
 # Whole numbers that both databases hold; what a platform claims beyond that says nothing.
@@ -55,7 +58,12 @@ def up_to(row: Row[Any]) -> ColumnElement[bool]:
 
 
 def tidy(message: Message) -> Message:
-    """The message as it will come back from the database, so that it can be compared."""
+    """The message as it will come back from the database, so that it can be compared.
+
+    Raises PermanentError when nobody can say when it was sent.
+    """
+    if not isfinite(message.sent_at) or not isfinite(message.edited_at or 0.0):
+        raise PermanentError(UNFIT)
     unique: dict[str, Attachment] = {}
     for each in map(tidy_attachment, message.attachments):
         unique.setdefault(each.id, each)

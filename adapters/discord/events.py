@@ -36,6 +36,8 @@ def message(
         text=text_of(data, me, roles, shown=addressed),
         sent_at=sent_at(snowflake(data, "id")),
         attachments=attachments_of(data),
+        # What stands in a channel and does not speak to the bot can only be what a thread starts from.
+        kind="question" if addressed or place.is_thread else "context",
         addressed=addressed,
         to_others=not addressed and mentions_others(data, me),
         edited_at=moment(string(data, "edited_timestamp")),

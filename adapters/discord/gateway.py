@@ -85,6 +85,8 @@ class _Client(discord.AutoShardedClient):
         intents = discord.Intents(
             guilds=True, guild_messages=True, dm_messages=True, message_content=True
         )
+        # This bot has no voice, so nobody needs to hear what is missing for one.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             intents=intents,
             shard_count=shards,

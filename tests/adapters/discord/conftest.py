@@ -1,0 +1,151 @@
+"""A small Discord, the adapter in front of it, and a desk that notes what it is handed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+import pytest
+
+from adapters.discord import DiscordAdapter
+from bot.domain import Card, Claim, Command, Message, PostId, Scope
+from bot.errors import Outage
+from tests.servers.discord import DiscordServer
+
+MAX_FILE_BYTES = 1_000_000
+
+
+class FakeDesk:
+    """Takes in everything and forgets nothing."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.scopes: list[Scope] = []
+        self.commands: list[Command] = []
+        self.answers: dict[str, tuple[PostId, ...]] = {}
+        """Message id → the posts that answered it."""
+        self.card = Card("Estimate", "About $0.0034.")
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.away = 0
+        """So many next calls find the database away."""
+        self.seen: float | None = None
+        self._changed = asyncio.Event()
+
+    async def accept(self, message: Message) -> None:
+        self._stumble()
+        self.messages.append(message)
+        self._changed.set()
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        self._stumble()
+        self.scopes.append(scope)
+        self._changed.set()
+        return self.answers.pop(scope.message or "", ())
+
+    async def last_seen(self, platform: str) -> float | None:
+        self._stumble()
+        return self.seen
+
+    async def run(self, command: Command) -> Card:
+        self.commands.append(command)
+        await self.hold.wait()
+        return self.card
+
+    async def press(self, button: str, person: str) -> Card | None:
+        return None
+
+    async def until(self, count: int) -> list[Message]:
+        """Waits until so many messages were handed in."""
+        async with asyncio.timeout(10):
+            while len(self.messages) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.messages
+
+    async def until_retracted(self, count: int) -> list[Scope]:
+        """Waits until so many deletions were handed in."""
+        async with asyncio.timeout(10):
+            while len(self.scopes) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.scopes
+
+    def _stumble(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise Outage("The database is away.")
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[DiscordServer]:
+    """A small Discord with one server and one channel."""
+    server = DiscordServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def adapter(
+    discord: DiscordServer, session: aiohttp.ClientSession
+) -> AsyncIterator[DiscordAdapter]:
+    """The bot's side, not listening yet."""
+    async with made(discord, session) as built:
+        yield built
+
+
+@pytest.fixture
+async def bot(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> AsyncIterator[DiscordAdapter]:
+    """The bot's side, listening."""
+    async with listening(discord, adapter, desk):
+        yield adapter
+
+
+@asynccontextmanager
+async def made(
+    discord: DiscordServer, session: aiohttp.ClientSession, *, token: str = DiscordServer.token
+) -> AsyncIterator[DiscordAdapter]:
+    adapter = DiscordAdapter(
+        token=token,
+        api_url=discord.url,
+        session=session,
+        max_file_bytes=MAX_FILE_BYTES,
+        download_seconds=2.0,
+    )
+    yield adapter
+    await adapter.close()
+
+
+@asynccontextmanager
+async def listening(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> AsyncIterator[None]:
+    task = asyncio.create_task(adapter.listen(desk))
+    ready = asyncio.create_task(discord.gateway.ready.wait())
+    await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    ready.cancel()
+    if task.done():
+        await task
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def claimed(message: Message, *, posts: tuple[PostId, ...] = (), version: int = 1) -> Claim:
+    """The right to answer a message."""
+    return Claim(message, number=1, version=version, failures=0, until=0.0, posts=posts)

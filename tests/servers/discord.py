@@ -278,6 +278,7 @@ class DiscordServer:
             "/api/v10", ""
         )
         self.requests.append(kind)
+        self.changed.set()
         headers: dict[str, str] = {}
         try:
             fault = self._fault(kind)

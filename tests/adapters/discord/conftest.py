@@ -117,7 +117,11 @@ async def bot(
 
 @asynccontextmanager
 async def made(
-    discord: DiscordServer, session: aiohttp.ClientSession, *, token: str = DiscordServer.token
+    discord: DiscordServer,
+    session: aiohttp.ClientSession,
+    *,
+    token: str = DiscordServer.token,
+    edit_seconds: float = 1.25,
 ) -> AsyncIterator[DiscordAdapter]:
     adapter = DiscordAdapter(
         token=token,
@@ -125,6 +129,7 @@ async def made(
         session=session,
         max_file_bytes=MAX_FILE_BYTES,
         download_seconds=2.0,
+        edit_seconds=edit_seconds,
     )
     yield adapter
     await adapter.close()

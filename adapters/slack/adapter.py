@@ -10,14 +10,14 @@ from adapters.slack.draft import SlackDraft
 from adapters.slack.events import PLATFORM, remembered
 from adapters.slack.files import Files
 from adapters.slack.listeners import Listeners
-from adapters.slack.probe import Identity, identify
+from adapters.slack.probe import Identity, identify, probe
 from adapters.slack.socket import MAX_WAIT_SECONDS, WAIT_SECONDS, Socket
 from adapters.slack.thread import Thread
-from bot.domain import Attachment, Claim, Message
+from bot.domain import Attachment, Check, Claim, Message
 from bot.errors import SetupError, TransientError
 from bot.ports import Desk
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class SlackAdapter:
@@ -72,7 +72,7 @@ class SlackAdapter:
         try:
             found = await Thread(self.api, message).replies(latest=message.id)
         except (Refused, SetupError) as error:
-            log.info("slack: the thread cannot be read: %s", type(error).__name__)
+            log.info("the thread cannot be read: %s", type(error).__name__)
             return []
         known = (
             remembered(item, thread.workspace, thread.channel, thread.root, me) for item in found
@@ -82,6 +82,10 @@ class SlackAdapter:
     def draft(self, claim: Claim) -> SlackDraft:
         """The reply to the claimed message."""
         return SlackDraft(self.api, self.identity, claim)
+
+    async def probe(self) -> list[Check]:
+        """What `doctor` says of the tokens and the scopes."""
+        return await probe(self.api, self.app_token)
 
     async def identity(self) -> Identity:
         """Who the bot is; Slack is asked once."""
@@ -97,7 +101,7 @@ class SlackAdapter:
             try:
                 return await self.identity()
             except TransientError as error:
-                log.warning("slack: not reachable: %s", error.sentence)
+                log.warning("not reachable: %s", error.sentence)
                 await asyncio.sleep(max(wait, error.retry_after or 0.0))
                 wait = min(wait * 2, MAX_WAIT_SECONDS)
 

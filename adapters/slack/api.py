@@ -13,6 +13,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncServerErrorRetryHandler,
 )
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
@@ -26,6 +27,7 @@ CALL_SECONDS = 10.0
 PATIENCE_SECONDS = (
     5.0  # A longer wait that Slack asks for is the worker's to plan, not ours to sit.
 )
+AGAIN = FixedValueRetryIntervalCalculator(0.3)  # seconds
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 # The tiers of docs.slack.dev/apis/web-api/rate-limits, per workspace and minute; posts: one a second
@@ -74,7 +76,7 @@ AWAY = {
     "messaging_processing_failed",
 }
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Refused(PermanentError):
@@ -103,8 +105,8 @@ class Api:
         """Waits a little when told to, never repeats a call that may have been done: for posting."""
         self.sure = self.client(
             ShortWaits(),
-            AsyncConnectionErrorRetryHandler(max_retry_count=2),
-            AsyncServerErrorRetryHandler(max_retry_count=2),
+            AsyncConnectionErrorRetryHandler(2, AGAIN),
+            AsyncServerErrorRetryHandler(2, AGAIN),
         )
         """Repeats as well: for what has the same effect however often it is done."""
         self.starts = Pace(STARTS, burst=15)
@@ -153,7 +155,7 @@ class Api:
         try:
             await self.call(self.sure.chat_delete(channel=channel, ts=post))
         except Refused as error:
-            log.debug("slack: a post was not deleted: %s", error.code)
+            log.debug("a post was not deleted: %s", error.code)
 
     async def ask(
         self, request: Awaitable[AsyncSlackResponse], *, seconds: float = CALL_SECONDS

@@ -25,7 +25,7 @@ UNREADABLE = (
     "`/estimate 1920x1080 x3 high`."
 )
 BROKEN = "Something broke while I worked on this. Please try again."
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Commands:
@@ -92,7 +92,7 @@ class Commands:
         except ThreadsightError as error:
             return Card("", error.sentence)
         except Exception as error:
-            log.error("slack: a command broke: %s", type(error).__name__)
+            log.error("a command broke: %s", type(error).__name__)
             return Card("", BROKEN)
 
     async def pressed(self, token: str, person: str) -> Card | None:
@@ -101,7 +101,7 @@ class Commands:
         except ThreadsightError as error:
             return Card("", error.sentence)
         except Exception as error:
-            log.error("slack: a button broke: %s", type(error).__name__)
+            log.error("a button broke: %s", type(error).__name__)
             return Card("", BROKEN)
 
     async def with_recent(self, command: Command) -> Command:
@@ -130,7 +130,7 @@ class Commands:
         address = urlsplit(url)
         local = self.api.local and address.hostname in LOOPBACK
         if address.scheme != "https" and not local:
-            log.warning("slack: a command came without an address to answer to")
+            log.warning("a command came without an address to answer to")
             return
         try:
             timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
@@ -138,9 +138,9 @@ class Commands:
                 url, json=blocks.card(card), timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:
-                    log.warning("slack: a command's answer was refused: %s", response.status)
+                    log.warning("a command's answer was refused: %s", response.status)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("slack: a command's answer was lost: %s", type(error).__name__)
+            log.warning("a command's answer was lost: %s", type(error).__name__)
 
 
 class Unreadable(Exception):

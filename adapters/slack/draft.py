@@ -24,7 +24,7 @@ UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled")
 TOO_MUCH = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class SlackDraft:
@@ -92,7 +92,7 @@ class SlackDraft:
         try:
             await self.look()
         except ThreadsightError as error:
-            log.info("slack: no look before taking back: %s", type(error).__name__)
+            log.info("no look before taking back: %s", type(error).__name__)
         try:
             if self.stream is not None:
                 await self.thread.stop(self.stream)
@@ -100,7 +100,7 @@ class SlackDraft:
             if self.waiting:
                 await self.thread.set_status("")
         except ThreadsightError as error:
-            log.warning("slack: a reply was not taken back: %s", type(error).__name__)
+            log.warning("a reply was not taken back: %s", type(error).__name__)
 
     # Showing: one task, which ends as soon as it has caught up.
 
@@ -113,7 +113,7 @@ class SlackDraft:
                 elif not await self.step():
                     self.pause(RETRY_SECONDS)
         except ThreadsightError as error:
-            log.info("slack: an answer is not shown as it grows: %s", type(error).__name__)
+            log.info("an answer is not shown as it grows: %s", type(error).__name__)
             self.shown = self.wanted
 
     async def step(self) -> bool:
@@ -165,7 +165,7 @@ class SlackDraft:
         except Refused as error:
             self.api.statuses = error.code not in UNKNOWN
         except ThreadsightError as error:
-            log.debug("slack: no status: %s", type(error).__name__)
+            log.debug("no status: %s", type(error).__name__)
 
     async def open_stream(self, wanted: str) -> bool:
         """Opens a stream if Slack gives us one."""
@@ -214,7 +214,7 @@ class SlackDraft:
             await self.thread.append(stream, more)
         except Refused as error:
             # Slack ends a stream after five minutes, and when the person stops it.
-            log.info("slack: a stream ended early: %s", error.code)
+            log.info("a stream ended early: %s", error.code)
             self.stream = None
             return False
         self.streamed = body
@@ -254,7 +254,7 @@ class SlackDraft:
         try:
             await self.thread.complete(post, part.body[len(self.streamed) :], part)
         except (Refused, Unsure) as error:
-            log.info("slack: a stream is completed by an update: %s", type(error).__name__)
+            log.info("a stream is completed by an update: %s", type(error).__name__)
             return False
         return True
 
@@ -290,7 +290,7 @@ class SlackDraft:
         except Refused as error:
             if error.code == "thread_not_found":
                 raise PermanentError(VANISHED) from error
-            log.info("slack: the thread cannot be read: %s", error.code)
+            log.info("the thread cannot be read: %s", error.code)
             after = []
         found = [message for message in after if is_own(message, me) and self.is_part(message)]
         self.posts = merged(self.posts, found)

@@ -26,7 +26,7 @@ LOGIN = (
     "Slack sent its sign-in page instead of the file: the Slack app lacks the scope files:read; "
     + SCOPE_MEND
 )
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Files:
@@ -56,7 +56,7 @@ class Files:
             try:
                 return await self.read(attachment.url, attachment)
             except Moved:
-                log.info("slack: a file was no longer at its address")
+                log.info("a file was no longer at its address")
         current = await self.look_up(attachment)
         try:
             return await self.read(current.url, current)

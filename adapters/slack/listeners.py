@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from adapters.slack.api import Api, Json
@@ -16,7 +18,7 @@ from bot.domain import Message, Scope
 from bot.errors import ThreadsightError
 from bot.ports import Desk
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Listeners:
@@ -35,22 +37,12 @@ class Listeners:
             name="threadsight",
             logger=self.api.logger,
             client=self.api.careful,
-            authorize=self.authorize,
+            authorize=OneWorkspace(self.me, self.api.token),
             signing_secret="",
             ignoring_self_events_enabled=False,
         )
         app.middleware(self.hear)
         return app
-
-    async def authorize(self) -> AuthorizeResult:
-        """The one workspace of this token; Slack is not asked again at each event."""
-        return AuthorizeResult(
-            enterprise_id=None,
-            team_id=self.me.team,
-            bot_id=self.me.bot,
-            bot_user_id=self.me.user,
-            bot_token=self.api.token,
-        )
 
     async def hear(self, body: Json) -> BoltResponse:
         """Acknowledges by returning: whatever raises before is not acknowledged, and Slack sends it again."""
@@ -74,7 +66,7 @@ class Listeners:
             elif isinstance(what, Scope):
                 await self.retract(what)
         except ThreadsightError as error:
-            log.warning("slack: an event is not stored yet: %s", type(error).__name__)
+            log.warning("an event is not stored yet: %s", type(error).__name__)
             raise
 
     async def retract(self, scope: Scope) -> None:
@@ -92,10 +84,37 @@ class Listeners:
         self.tasks.create_task(guarded(work))
 
 
+class OneWorkspace(AsyncAuthorize):
+    """Knows the one workspace of the token, so that Slack is not asked again at each event."""
+
+    def __init__(self, me: Identity, token: str) -> None:
+        self.me = me
+        self.token = token
+
+    async def __call__(
+        self,
+        *,
+        context: AsyncBoltContext,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+        actor_enterprise_id: str | None = None,
+        actor_team_id: str | None = None,
+        actor_user_id: str | None = None,
+    ) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=self.me.team,
+            bot_id=self.me.bot,
+            bot_user_id=self.me.user,
+            bot_token=self.token,
+        )
+
+
 async def guarded(work: Coroutine[object, object, None]) -> None:
     try:
         await work
     except ThreadsightError as error:
-        log.warning("slack: something was not done: %s", type(error).__name__)
+        log.warning("something was not done: %s", type(error).__name__)
     except Exception as error:
-        log.error("slack: something broke: %s", type(error).__name__)
+        log.error("something broke: %s", type(error).__name__)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import aiohttp
-
 from adapters.slack.api import SCOPE_MEND, Api, Json, Refused
 from bot.domain import Check
 from bot.errors import SetupError, ThreadsightError
@@ -39,12 +37,9 @@ class Identity:
     """The workspace's name."""
 
 
-async def probe(
-    *, bot_token: str, app_token: str, api_url: str, session: aiohttp.ClientSession
-) -> list[Check]:
-    """Tries both tokens and looks at the scopes, for `doctor`."""
+async def probe(api: Api, app_token: str) -> list[Check]:
+    """Tries both tokens and looks at the scopes."""
     checks: list[Check] = []
-    api = Api(token=bot_token, url=api_url, session=session)
     try:
         me, missing = await introduce(api)
     except ThreadsightError as error:

@@ -23,7 +23,7 @@ CLOSE_SECONDS = 2.0
 WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 30.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Socket(SocketModeClient):
@@ -70,7 +70,7 @@ class Socket(SocketModeClient):
                 raise
             except TransientError as error:
                 wait = max(wait, error.retry_after or 0.0)
-                log.warning("slack: no connection: %s", error.sentence)
+                log.warning("no connection: %s", error.sentence)
             await asyncio.sleep(wait)
             wait = min(wait * 2, MAX_WAIT_SECONDS)
 

@@ -15,7 +15,7 @@ QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
 PAGES = 10
 VANISHED = "The message that I was to answer is gone."
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("threadsight.slack")
 
 
 class Thread:
@@ -73,7 +73,7 @@ class Thread:
         try:
             await self.api.call(self.api.sure.chat_stopStream(channel=self.channel, ts=post))
         except Refused as error:
-            log.debug("slack: no stream to end: %s", error.code)
+            log.debug("no stream to end: %s", error.code)
 
     async def update(self, post: PostId, part: Part, *, hasty: bool = False) -> None:
         """Replaces what a post shows."""

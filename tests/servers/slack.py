@@ -355,6 +355,7 @@ class SlackServer:
             delivery.sent_at = delivery.sent_at or time.monotonic()
             try:
                 await socket.send_str(json.dumps(envelope))
+                self.moved()
                 async with asyncio.timeout(self.redeliver_seconds):
                     await delivery.done.wait()
             except (TimeoutError, ConnectionError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -111,7 +111,7 @@ async def listening(
 
 
 @pytest.fixture(autouse=True)
-def no_secrets_in_the_log(caplog: pytest.LogCaptureFixture) -> "AsyncIterator[None]":
+def no_secrets_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever a test does, no token and no text of a person reaches a log, the SDK's included."""
     caplog.set_level(logging.DEBUG)
     yield

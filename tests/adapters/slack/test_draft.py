@@ -435,11 +435,11 @@ async def test_a_question_that_is_gone_takes_the_draft_with_it(
     assert slack.own() == []
 
 
-async def test_fifty_answers_at_once_keep_to_slack_s_limits_and_all_arrive(
+async def test_many_answers_at_once_keep_to_slack_s_limits_and_all_arrive(
     slack: SlackServer, adapter: SlackAdapter
 ) -> None:
     slack.limits = True
-    questions = [slack.post(f"number {number}") for number in range(22)]
+    questions = [slack.post(f"number {number}") for number in range(20)]
 
     async def answer(question: str) -> None:
         draft = adapter.draft(claim(question))

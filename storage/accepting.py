@@ -109,6 +109,7 @@ def add(transaction: Transaction, thread: Row[Any], message: Message, now: float
             id=message.id,
             version=1,
             failures=0,
+            stopped=False,
             posts=[],
             **message_columns(message),
         )
@@ -143,6 +144,7 @@ def combine(
             .values(
                 version=known.version + changed,
                 failures=0 if changed else known.failures,
+                stopped=known.stopped and not changed,
                 settled_at=settled_at,
                 **message_columns(after),
             )

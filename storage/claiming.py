@@ -65,7 +65,8 @@ def renew(
         loss = loss_of(each, row)
         if loss is not None:
             losses[each.message.thread] = loss
-        elif row is not None:
+        # A stopped answer is still ours: what it says so far is recorded and posted.
+        if row is not None and loss in (None, "stopped"):
             held.append(row.thread)
     if held:
         until = transaction.now() + lease_seconds
@@ -227,4 +228,6 @@ def loss_of(claim: Claim, row: Row[Any] | None) -> Loss | None:
         return "deleted"
     if row.claim != claim.number or row.claimed != row.key:
         return "taken"
-    return "edited" if row.version != claim.version else None
+    if row.version != claim.version:
+        return "edited"
+    return "stopped" if row.stopped else None

@@ -149,7 +149,8 @@ class Database:
             transaction = Transaction(connection, self._clock, self.postgres)
             result = work(transaction)
         # Only work that was committed has left something to scrub.
-        self._scrub_due = self._scrub_due or (transaction.scrub and not self.postgres)
+        if transaction.scrub and not self.postgres:
+            self._scrub_due = True
         return result
 
     def _scrub(self) -> None:

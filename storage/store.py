@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bot.domain import (
+    Action,
     Answer,
     Call,
     Claim,
@@ -17,6 +18,7 @@ from bot.domain import (
     Message,
     Picture,
     PostId,
+    Pressed,
     Reply,
     Scope,
     Spent,
@@ -25,7 +27,7 @@ from bot.domain import (
     UsageRow,
 )
 from bot.errors import Outage, SetupError, Superseded, ThreadsightError
-from storage import accepting, claiming, conversation, erasure, faults, gallery, money
+from storage import accepting, claiming, conversation, erasure, faults, gallery, money, pressing
 from storage.database import (
     Database,
     Transaction,
@@ -155,6 +157,16 @@ class SqlStore:
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes where the reply stands."""
         await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
+
+    async def offer(self, claim: Claim, action: Action) -> str:
+        """A button's token."""
+        return await self._database.write(
+            lambda tx: pressing.offer(tx, claim, action, self._retention_seconds)
+        )
+
+    async def press(self, token: str, person: str) -> Pressed:
+        """Does what a token stands for."""
+        return await self._database.write(lambda tx: pressing.press(tx, token, person))
 
     async def settle(self, claim: Claim) -> None:
         """Ends the work on a message."""

@@ -132,6 +132,8 @@ messages = Table(
     # Raised at the claim, so that a crash counts; taken back where nobody is to blame.
     Column("failures", Integer, nullable=False),
     Column("settled_at", Double),
+    # Somebody pressed Stop while this version was being answered.
+    Column("stopped", Boolean, nullable=False),
     # Ids of the posts that carry the reply, of whatever version.
     Column("posts", JSON, nullable=False),
     # A post has one id in its channel, whichever thread an event says it is in.
@@ -286,7 +288,7 @@ buttons = Table(
     metadata,
     key(),
     *place(),
-    Column("token", Words, nullable=False),
+    Column("token", Words, nullable=False, unique=True),
     Column("channel", Words, nullable=False),
     Column("thread", Whole, ForeignKey("threads.key", ondelete="CASCADE"), index=True),
     Column("message", Whole, ForeignKey("messages.key", ondelete="CASCADE"), index=True),
@@ -294,7 +296,6 @@ buttons = Table(
     Column("value", Words, nullable=False),
     Column("person", Words, nullable=False),
     Column("expires", Double, nullable=False, index=True),
-    UniqueConstraint("platform", "workspace", "token"),
 )
 
 # What was deleted and must stay so. An empty field stands for all.

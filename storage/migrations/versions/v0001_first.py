@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("settled_at", sa.Double()),
+        sa.Column("stopped", sa.Boolean(), nullable=False),
         sa.Column("posts", sa.JSON(), nullable=False),
         sa.CheckConstraint("kind IN ('question', 'context', 'command')", name="ck_messages_kind"),
         sa.CheckConstraint("failures >= 0", name="ck_messages_failures"),
@@ -215,7 +216,7 @@ def upgrade() -> None:
             ["thread"], ["threads.key"], name="fk_buttons_thread", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("key", name="pk_buttons"),
-        sa.UniqueConstraint("platform", "workspace", "token", name="uq_buttons_platform"),
+        sa.UniqueConstraint("token", name="uq_buttons_token"),
     )
     op.create_index("ix_buttons_expires", "buttons", ["expires"])
     op.create_index("ix_buttons_message", "buttons", ["message"])

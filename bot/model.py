@@ -6,7 +6,7 @@ reached, asked us to wait, or had a fault. Once it took the whole question, or w
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -15,13 +15,13 @@ import aiohttp
 import stamina
 
 from bot import tokens
-from bot.domain import Answer, Ask, Check, ImageKey, Turn, Usage
+from bot.domain import Answer, Ask, Check, Turn, Usage
 from bot.endpoint import Endpoint, links_allowed, probe, read_at_most
 from bot.errors import Outage, SetupError, Stalled, ThreadsightError, TransientError
 from bot.listening import Listener
 from bot.pricing import Prices
 from bot.refusals import Refusal, charged, error_for, links_at_fault, of_response
-from bot.request import Dialect, LimitField, Request, compose, limit_field_for
+from bot.request import Dialect, LimitField, Load, Request, compose, limit_field_for
 
 __all__ = ["ChatCompletions", "links_allowed"]
 
@@ -53,7 +53,7 @@ class ChatCompletions:
         url: str,
         key: str | None,
         prices: Prices,
-        load: Callable[[ImageKey], Awaitable[bytes]],
+        load: Load,
         *,
         stall_seconds: float,
         limit_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto",
@@ -227,7 +227,7 @@ class ChatCompletions:
 class Sending:
     """A body on its way to the server."""
 
-    def __init__(self, request: Request, load: Callable[[ImageKey], Awaitable[bytes]]) -> None:
+    def __init__(self, request: Request, load: Load) -> None:
         self.request = request
         self.load = load
         self.done = False

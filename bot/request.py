@@ -15,6 +15,8 @@ from bot.errors import PermanentError
 
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 Piece = bytes | StoredImage
+Load = Callable[[ImageKey], Awaitable[bytes | memoryview]]
+"""Finds the bytes of a stored picture."""
 
 # Divisible by three, so that each slice's base64 needs no padding but the last; small, so that many
 # requests that are sent at once hold little beside their one picture each.
@@ -67,7 +69,7 @@ class Request:
             if picture.attachment.linked
         }
 
-    async def body(self, load: Callable[[ImageKey], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+    async def body(self, load: Load) -> AsyncIterator[bytes]:
         """The body, piece by piece: a picture is loaded when its turn comes and let go when it is sent."""
         for piece in self.pieces:
             if isinstance(piece, bytes):

@@ -12,6 +12,10 @@ from bot.ports import Store
 FollowUps = Literal["askers", "everyone", "mentions"]
 
 MAX_TEXT = 100_000  # characters of a message that are kept; more than any platform lets people post
+UNPRESSED = {
+    "late": Card("Too late", "This button does nothing any more."),
+    "stranger": Card("Not yours", "Only the person who asked can do this."),
+}
 
 
 class Desk:
@@ -60,8 +64,11 @@ class Desk:
         return await self.commands.run(command)
 
     async def press(self, button: str, person: str) -> Card | None:
-        """Tells whoever presses a button that it stands for nothing any more."""
-        return Card("Too late", "This button does nothing any more.")
+        """Does what the button's token stands for; a card says why nothing happened."""
+        pressed = await self.store.press(button, person)
+        if pressed == "again":
+            self.wake()
+        return UNPRESSED.get(pressed)
 
     def follows_up(self, message: Message, participation: str) -> bool:
         """Whether a message without a mention speaks to the bot all the same."""

@@ -10,6 +10,8 @@ Kind = Literal["question", "context", "command"]
 Mark = Literal["", "pinned", "dropped", "low", "high"]
 Finish = Literal["stop", "length", "filtered", "cut"]
 Loss = Literal["taken", "edited", "deleted", "stopped"]
+Action = Literal["stop", "again"]
+Pressed = Literal["stopped", "again", "late", "stranger"]
 PostId = str
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from bot.domain import (
+    Action,
     Answer,
     Ask,
     Attachment,
@@ -17,6 +18,7 @@ from bot.domain import (
     Message,
     Picture,
     PostId,
+    Pressed,
     Reply,
     Scope,
     Spent,
@@ -154,6 +156,15 @@ class Store(Protocol):
 
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes which posts carry the reply."""
+
+    async def offer(self, claim: Claim, action: Action) -> str:
+        """A token for a button that only the author of the claimed message may press."""
+
+    async def press(self, token: str, person: str) -> Pressed:
+        """Does what the token stands for: `stop` ends the answer being written, `again` asks anew.
+
+        `late` when it stands for nothing any more, `stranger` when it is somebody else's.
+        """
 
     async def settle(self, claim: Claim) -> None:
         """The message is answered; the thread moves on to its next one."""

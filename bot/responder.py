@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 import structlog
 
@@ -14,6 +15,7 @@ from bot import budgets, footer, history, images, tokens
 from bot.domain import (
     Answer,
     Ask,
+    Button,
     Call,
     Claim,
     Image,
@@ -21,6 +23,7 @@ from bot.domain import (
     Reply,
     ThreadId,
     Turn,
+    Usage,
 )
 from bot.errors import (
     BudgetSpent,
@@ -35,6 +38,8 @@ from bot.history import Fitted, Room
 from bot.ports import Adapter, Draft, Model, Store
 from bot.pricing import Prices
 
+T = TypeVar("T")
+
 REFUSALS = 2  # pictures that the API refuses are left out and it is asked again, so often
 PATIENCE = (
     1  # failures after which a file that cannot be fetched is given up, and the rest answered
@@ -48,6 +53,7 @@ NO_PICTURE = (
 log = structlog.get_logger("threadsight.responder")
 
 UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
+STOPPED = "Stopped."
 GONE = "the original is gone, so this smaller form is what I have"
 
 
@@ -86,19 +92,23 @@ class Responder:
         """The reply to this message, as its platform shows it."""
         return self.adapters[claim.message.thread.platform].draft(claim)
 
-    async def respond(self, claim: Claim, draft: Draft) -> Reply:
-        """Answers the claimed message, or posts the answer that is already recorded for it."""
-        reply = claim.reply or await self.compose(claim, draft)
+    async def respond(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Reply:
+        """Answers the claimed message, or posts the answer that is already recorded for it.
+
+        Once `stop` is set, what the model has said so far is the answer.
+        """
+        reply = claim.reply or await self.compose(claim, draft, stop)
         await self.post(claim, draft, reply)
         return reply
 
     async def apologise(self, claim: Claim, draft: Draft, sentence: str) -> Reply:
         """Answers with a sentence, so that nobody is left waiting."""
-        reply = await self.say(claim, sentence)
+        reply = Reply(text=sentence, failed=True, buttons=await self.buttons(claim))
+        await self.store.record(claim, reply)
         await self.post(claim, draft, reply)
         return reply
 
-    async def compose(self, claim: Claim, draft: Draft) -> Reply:
+    async def compose(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Reply:
         """Looks at the pictures, asks the model, and records what it said."""
         ask = self.resolve(claim)
         await self.show(claim, draft, "")
@@ -109,16 +119,20 @@ class Responder:
             turns = await self.store.history(claim)
             if sentence := unanswerable(turns):
                 return await self.say(claim, sentence, footer.receipts(brought(turns)))
+            if stop.is_set():
+                return await self.say(claim, STOPPED)
             fitted = history.fit(turns, ask, self.room(ask))
             try:
-                return await self.ask(claim, draft, fitted, ask)
+                return await self.ask(claim, draft, fitted, ask, stop)
             except PictureRefused as error:
                 refused += 1
                 if refused > REFUSALS:
                     raise
                 await self.leave_out(claim, suspects(error, fitted), error.sentence)
 
-    async def ask(self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask) -> Reply:
+    async def ask(
+        self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask, stop: asyncio.Event
+    ) -> Reply:
         """Pays for one call; a budget without room for it gives a refusal instead."""
         spent = await self.store.thread_spent(claim.message.thread)
         call = self.call(claim, fitted, ask)
@@ -127,7 +141,7 @@ class Responder:
         except BudgetSpent as error:
             return await self.say(claim, budgets.refusal(error, call.reserve or Decimal(0)))
         try:
-            answer = await self.stream(claim, draft, fitted.turns, ask)
+            answer = await self.stream(claim, draft, fitted, ask, stop)
         except ThreadsightError as error:
             await self.store.close(claim, number, charged=error.charged)
             raise
@@ -142,22 +156,41 @@ class Responder:
             text=answer.text,
             footer=footer.footer(answer, fitted, spent),
             receipts=footer.receipts(pictures) + fitted.notes,
+            buttons=await self.buttons(claim),
             answer=answer,
             looked=footer.looked(pictures),
         )
         await self.store.record(claim, reply, call=number, answer=answer)
         return reply
 
-    async def stream(self, claim: Claim, draft: Draft, turns: Sequence[Turn], ask: Ask) -> Answer:
-        """Shows the words as they come."""
+    async def stream(
+        self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask, stop: asyncio.Event
+    ) -> Answer:
+        """Shows the words as they come, until the model or the person ends them."""
         text = ""
-        async with aclosing(self.model.answer(turns, ask)) as pieces:
-            async for piece in pieces:
+        async with aclosing(self.model.answer(fitted.turns, ask)) as pieces:
+            while (piece := await before(stop, anext(pieces, None))) is not None:
                 if isinstance(piece, Answer):
                     return piece
                 text += piece
                 claim = await self.show(claim, draft, text)
+        if stop.is_set():
+            return self.cut(text, fitted, ask)
         raise TransientError("The model's answer ended without an end; I will ask again.")
+
+    def cut(self, text: str, fitted: Fitted, ask: Ask) -> Answer:
+        """The answer of a model that was stopped; it bills what it had written, so far as we can tell."""
+        usage = Usage(fitted.tokens, tokens.text(text))
+        return Answer(
+            text=f"{text.rstrip()} …" if text else STOPPED,
+            model=ask.model,
+            usage=usage,
+            cost=self.prices.cost(ask.model, usage),
+            finish="cut",
+            estimated=True,
+            offline=self.prices.free,
+            list_cost=self.prices.list_cost(ask.model, usage) if self.prices.free else None,
+        )
 
     async def post(self, claim: Claim, draft: Draft, reply: Reply) -> None:
         """Completes the visible reply; from here on the model is not asked again."""
@@ -177,6 +210,10 @@ class Responder:
         reply = Reply(text=sentence, receipts=tuple(receipts), failed=True)
         await self.store.record(claim, reply)
         return reply
+
+    async def buttons(self, claim: Claim) -> tuple[Button, ...]:
+        """What the person can do about a reply."""
+        return (Button("Try again", await self.store.offer(claim, "again")),)
 
     async def show(self, claim: Claim, draft: Draft, text: str) -> Claim:
         """Shows the answer so far and keeps in mind which posts carry it."""
@@ -274,6 +311,19 @@ class Responder:
                 now=self.now(),
             ),
         )
+
+
+async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:
+    """What a step gives, or None when it is stopped first."""
+    working = asyncio.ensure_future(step)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait((working, stopping))
 
 
 def unanswerable(turns: Sequence[Turn]) -> str | None:

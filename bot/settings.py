@@ -82,7 +82,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SetupError(complaint(error)) from error
         except SettingsError as error:
-            raise error.__cause__ if isinstance(error.__cause__, SetupError) else error
+            # A file that cannot be read: the reason is inside.
+            raise SetupError(str(error.__cause__)) from error
 
     @property
     def max_file_bytes(self) -> int:

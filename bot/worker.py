@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -44,6 +44,8 @@ class Job:
 
     claim: Claim
     draft: Draft
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the person wants no more words."""
     task: "asyncio.Task[None] | None" = None
     loss: Loss | None = None
 
@@ -172,7 +174,7 @@ class Worker:
         claim = job.claim
         if claim.failures >= MAX_FAILURES and claim.reply is None:
             return await self.responder.apologise(claim, job.draft, DIED)
-        return await self.responder.respond(claim, job.draft)
+        return await self.responder.respond(claim, job.draft, job.stop)
 
     async def later(self, job: Job, error: TransientError) -> None:
         """Tries again after a while, or apologises when that was often or long enough."""
@@ -241,6 +243,9 @@ class Worker:
                 heard = time.monotonic()
             for thread, loss in losses.items():
                 job = jobs[thread]
+                if loss == "stopped":
+                    job.stop.set()
+                    continue
                 job.loss = loss
                 if job.task:
                     job.task.cancel()

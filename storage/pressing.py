@@ -1,9 +1,10 @@
 """Buttons: opaque tokens that stand for one thing that somebody may do."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, select, update
 
 from bot.domain import Action, Claim, Pressed
 from storage.claiming import held
@@ -37,6 +38,15 @@ def offer(transaction: Transaction, claim: Claim, action: Action, retention_seco
         )
     )
     return token
+
+
+def with_stop(
+    transaction: Transaction, claim: Claim | None, retention_seconds: float
+) -> Claim | None:
+    """The claim with the token that stops it."""
+    if claim is None:
+        return None
+    return replace(claim, stop=offer(transaction, claim, "stop", retention_seconds))
 
 
 def press(transaction: Transaction, token: str, person: str) -> Pressed:
@@ -79,8 +89,3 @@ def again(transaction: Transaction, message: Row[Any]) -> Pressed:
         .values(due=transaction.now())
     )
     return "again"
-
-
-def forget(transaction: Transaction) -> None:
-    """Takes away the tokens whose time is over."""
-    transaction.run(delete(buttons).where(buttons.c.expires <= transaction.now()))

@@ -79,7 +79,11 @@ class SqlStore:
         """Takes the longest-due thread; a caller who is cancelled meanwhile leaves nothing claimed."""
         taking = asyncio.ensure_future(
             self._database.write(
-                lambda tx: claiming.claim(tx, platforms, thread, self._lease_seconds)
+                lambda tx: pressing.with_stop(
+                    tx,
+                    claiming.claim(tx, platforms, thread, self._lease_seconds),
+                    self._retention_seconds,
+                )
             )
         )
         try:

@@ -110,7 +110,9 @@ class FakeAdapter:
         return self.before
 
     def draft(self, claim: Claim) -> "FakeDraft":
-        return self.under(claim.message.id)
+        draft = self.under(claim.message.id)
+        draft.claim = claim
+        return draft
 
     def under(self, message: str) -> "FakeDraft":
         """The reply under a message, there or still to come."""
@@ -123,6 +125,7 @@ class FakeDraft:
     def __init__(self, adapter: FakeAdapter, message: str) -> None:
         self.adapter = adapter
         self.message = message
+        self.claim: Claim | None = None
         self.shown: list[str] = []
         self.reply: Reply | None = None
         self.finishes = 0

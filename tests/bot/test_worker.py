@@ -468,6 +468,57 @@ async def test_a_question_edited_while_it_is_answered_is_answered_anew(bench: Be
     assert bench.model.asked[-1][0][-1].text == "What dog?"
 
 
+async def test_a_stopped_answer_keeps_its_words_and_is_marked_as_a_guess(bench: Bench) -> None:
+    hang = bench.model.hang()
+    await bench.post(1, "What?", bench.photo())
+    draft = bench.place.under("m001")
+
+    async with asyncio.timeout(10), bench.working():
+        await hang.reached.wait()
+        assert draft.claim is not None
+        assert await bench.desk.press(draft.claim.stop, "ben") is not None
+        assert await bench.desk.press(draft.claim.stop, "anna") is None
+        await draft.replied.wait()
+
+    assert draft.reply is not None
+    assert draft.reply.text == "I am …"
+    assert draft.reply.footer[0].startswith("about ")
+    assert draft.reply.footer[1].endswith("possibly charged")
+    late = await bench.desk.press(draft.claim.stop, "anna")
+    assert late is not None
+    assert late.title == "Too late"
+
+
+async def test_try_again_answers_anew_into_the_same_reply(bench: Bench) -> None:
+    bench.model.enqueue("A cat.")
+    bench.model.enqueue("A dog.")
+    await bench.post(1, "What?", bench.photo())
+    first = await bench.reply(1)
+    draft = bench.place.under("m001")
+    draft.replied.clear()
+
+    assert await bench.desk.press(first.buttons[0].token, "anna") is None
+    second = await bench.reply(1)
+
+    assert (first.text, second.text) == ("A cat.", "A dog.")
+    assert draft.finishes == 2
+    assert draft.claim is not None
+    assert draft.claim.posts == ("post-m001",)
+    assert second.footer[1].endswith("thread $0.0068")
+
+
+async def test_an_apology_can_be_tried_again(bench: Bench) -> None:
+    bench.model.fail(PermanentError("The key is wrong."))
+    bench.model.enqueue("A cat.")
+    await bench.post(1, "What?", bench.photo())
+    sorry = await bench.reply(1)
+    bench.place.under("m001").replied.clear()
+
+    await bench.desk.press(sorry.buttons[0].token, "anna")
+
+    assert (await bench.reply(1)).text == "A cat."
+
+
 async def test_stopping_hands_the_question_back_untried(bench: Bench) -> None:
     hang = bench.model.hang()
     await bench.post(1, "What?", bench.photo())

@@ -239,7 +239,8 @@ class _Ear:
         try:
             told = await self._rest.get("/channels/{channel_id}", channel_id=channel)
         except Refused:
-            return Place(channel, guild, kind=number(data, "channel_type") or 0)
+            # Remembered, so that a place we may not look at is not asked for with every message.
+            told = {"id": channel, "type": number(data, "channel_type")}
         return self._places.add(told, guild=guild)
 
 

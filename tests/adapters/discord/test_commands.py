@@ -1,0 +1,190 @@
+"""Slash commands and menu items, from what people press to what they read."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from adapters.discord import DiscordAdapter
+from bot.domain import Card, Command
+from bot.errors import Outage
+from tests.adapters.discord.conftest import FakeDesk, listening
+from tests.servers.discord import DiscordServer, Fault
+
+GUILD, CHANNEL = DiscordServer.guild, DiscordServer.channel
+
+
+def file(number: int) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "filename": f"{number}.png",
+        "content_type": "image/png",
+        "size": 5,
+        "url": "https://cdn.discordapp.com/ephemeral-attachments/1/2/a.png",
+        "width": 640,
+        "height": 427,
+    }
+
+
+ESTIMATE = {
+    "id": "1",
+    "type": 1,
+    "name": "estimate",
+    "options": [
+        {"type": 3, "name": "question", "value": "What is this?"},
+        {"type": 11, "name": "picture2", "value": "8"},
+        {"type": 11, "name": "picture1", "value": "9"},
+        {"type": 3, "name": "detail", "value": "low"},
+        {"type": 3, "name": "size", "value": "1920x1080 x3"},
+    ],
+    "resolved": {"attachments": {"8": file(8), "9": file(9)}},
+}
+
+
+async def test_estimate_hands_its_pictures_and_options_to_the_desk(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    [command] = desk.commands
+    assert (command.name, command.workspace, command.channel) == ("estimate", GUILD, CHANNEL)
+    assert command.author == discord.person("ann")["id"]
+    assert [each.id for each in command.attachments] == ["9", "8"]
+    assert (command.attachments[0].width, command.attachments[0].height) == (640, 427)
+    assert command.options == {"question": "What is this?", "detail": "low"}
+    assert command.text == "1920x1080 x3"
+
+
+async def test_the_answer_is_private_and_acknowledged_before_it_is_known(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    desk.hold.clear()
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: seen["acknowledged"] is not None)
+    assert seen["contents"] == []
+    desk.hold.set()
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert seen["acknowledged"] < 1
+    assert seen["private"]
+    assert seen["contents"] == ["**Estimate**\nAbout $0.0034."]
+
+
+async def test_a_menu_item_estimates_the_pictures_of_a_message(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = {"id": "5", "content": "my cat", "attachments": [file(9)], "author": {"id": "1"}}
+    data = {"id": "1", "type": 3, "name": "Estimate cost", "target_id": "5"}
+    seen = await discord.use({**data, "resolved": {"messages": {"5": target}}})
+    await discord.until(lambda: bool(seen["contents"]))
+
+    [command] = desk.commands
+    assert command.name == "estimate"
+    assert [each.name for each in command.attachments] == ["9.png"]
+    assert command.options == {"question": "my cat"}
+
+
+async def test_vision_help_is_help(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    data = {"id": "2", "type": 1, "name": "vision", "options": [{"type": 1, "name": "help"}]}
+    seen = await discord.use(data)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert [command.name for command in desk.commands] == ["help"]
+
+
+async def test_a_long_card_comes_in_several_parts(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    desk.card = Card("Estimate", "line of text\n" * 400)
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: len(seen["contents"]) == 3)
+
+    assert "\n".join(seen["contents"]).count("line of text") == 400
+
+
+async def test_an_error_is_answered_with_its_sentence_and_a_fault_with_an_apology(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    class Broken(FakeDesk):
+        async def run(self, command: Command) -> Card:
+            raise Outage("The database is away.") if command.text else ValueError("secret")
+
+    async with listening(discord, adapter, Broken()):
+        away = await discord.use(ESTIMATE)
+        broken = await discord.use({"id": "1", "type": 1, "name": "estimate"})
+        await discord.until(lambda: bool(away["contents"] and broken["contents"]))
+
+    assert away["contents"] == ["The database is away."]
+    assert "try again" in broken["contents"][0]
+    assert "secret" not in broken["contents"][0]
+
+
+async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    original = "PATCH /webhooks/{application}/{token}/messages/@original"
+    discord.faults[original] = Fault("status", status=429, headers={"Retry-After": "0.05"})
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert len(seen["contents"]) == 1
+
+
+async def test_an_interaction_that_discord_no_longer_knows_is_dropped(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    callback = "POST /interactions/{interaction}/{token}/callback"
+    discord.faults[callback] = Fault("status", status=404, body={"code": 10062})
+    await discord.use(ESTIMATE)
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert len(desk.commands) == 1
+
+
+async def test_commands_are_registered_once_and_again_only_when_they_changed(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    for _ in range(2):
+        listed = discord.requests.count("GET /applications/{application}/commands")
+        async with listening(discord, adapter, desk):
+            await discord.until(
+                lambda before=listed: (  # type: ignore[misc]
+                    discord.requests.count("GET /applications/{application}/commands") > before
+                    and bool(discord.registered)
+                )
+            )
+    assert discord.registered == 1
+    discord.commands[0]["description"] = "something else"
+    async with listening(discord, adapter, desk):
+        await discord.until(lambda: discord.registered == 2)
+
+    assert [each["name"] for each in discord.commands] == ["estimate", "vision", "Estimate cost"]
+
+
+async def test_acknowledging_does_not_wait_for_rate_limits(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    everywhere = {"message": "slow down", "retry_after": 5.0, "global": True}
+    discord.faults["GET /channels/{channel}"] = Fault(
+        "status", status=429, body=everywhere, headers={"Via": "1.1 google"}
+    )
+    await discord.say("who knows this place?", channel=discord.add_channel("66", 0)["id"])
+    await discord.until(lambda: "GET /channels/{channel}" not in discord.faults)
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: seen["acknowledged"] is not None)
+
+    assert seen["acknowledged"] < 1
+
+
+@pytest.mark.parametrize("count", [50])
+async def test_many_commands_at_once_are_all_acknowledged_in_time(
+    count: int, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    uses = await asyncio.gather(*(discord.use(ESTIMATE) for _ in range(count)))
+    await discord.until(lambda: all(seen["contents"] for seen in uses))
+
+    assert max(seen["acknowledged"] for seen in uses) < 3

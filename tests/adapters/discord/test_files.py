@@ -1,0 +1,199 @@
+"""Files of messages: whose hosts, how large, how long, and what each mishap is called."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from adapters.discord import DiscordAdapter, events
+from adapters.discord.places import Place
+from bot.domain import Attachment, Message
+from bot.errors import PictureUnseen, TransientError
+from tests.adapters.discord.conftest import MAX_FILE_BYTES
+from tests.servers.discord import TEXT, DiscordServer, Fault
+
+GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
+FILE = "GET /attachments/{channel}/{file}/{name}"
+DATA = bytes(range(256)) * 200
+
+
+async def posted(discord: DiscordServer, data: bytes = DATA) -> tuple[Message, Attachment]:
+    """A message with one file, as the adapter hands it in."""
+    said = await discord.say("look", [("a.png", data, "image/png")])
+    message = events.message(discord.told(said), Place(CHANNEL, GUILD, TEXT), BOT)
+    assert message is not None
+    return message, message.attachments[0]
+
+
+async def test_a_file_comes_whole_and_no_token_leaves_for_it(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+
+    assert await adapter.fetch(message, file) == DATA
+    assert discord.leaked == []
+
+
+async def test_a_link_that_says_it_ran_out_is_renewed_before_it_is_tried(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    discord.link_seconds = -5.0
+    message, file = await posted(discord)
+    discord.link_seconds = 3600.0
+
+    assert await adapter.fetch(message, file) == DATA
+    assert discord.requests.count(FILE) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_link_that_is_refused_is_renewed_once(
+    status: int, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.faults[FILE] = Fault("status", status=status)
+
+    assert await adapter.fetch(message, file) == DATA
+
+
+async def test_a_file_without_a_link_is_found_by_its_message(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+
+    assert await adapter.fetch(message, replace(file, url="")) == DATA
+
+
+async def test_a_file_in_a_thread_and_one_in_the_channel_above_are_both_found(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    elsewhere = replace(message, thread=replace(message.thread, root="123"))
+
+    assert await adapter.fetch(elsewhere, replace(file, url="")) == DATA
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ("gone", "no longer has it"),
+        ("html", "web page"),
+        ("short", "only a part"),
+        ("huge", "1 MB"),
+    ],
+)
+async def test_a_file_that_cannot_be_had_is_told_why(
+    how: str, sentence: str, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.lost[file.id] = how
+
+    with pytest.raises(PictureUnseen, match=sentence):
+        await adapter.fetch(message, file)
+
+
+async def test_a_file_that_is_announced_too_large_is_not_asked_for(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+
+    with pytest.raises(PictureUnseen, match="1 MB"):
+        await adapter.fetch(message, replace(file, size=MAX_FILE_BYTES + 1))
+    assert FILE not in discord.requests
+
+
+async def test_a_file_that_turns_out_too_large_is_given_up(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord, bytes(MAX_FILE_BYTES + 1))
+
+    with pytest.raises(PictureUnseen, match="1 MB"):
+        await adapter.fetch(message, replace(file, size=5))
+
+
+async def test_a_file_of_a_deleted_message_is_gone(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    await discord.remove(message.id)
+
+    with pytest.raises(PictureUnseen, match="deleted"):
+        await adapter.fetch(message, replace(file, url=""))
+
+
+async def test_a_file_that_was_taken_out_of_its_message_is_gone(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+
+    with pytest.raises(PictureUnseen, match="removed"):
+        await adapter.fetch(message, replace(file, id="9", url=""))
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("status", status=500), Fault("reset"), Fault("lost")], ids=lambda f: f.kind
+)
+async def test_a_mishap_is_tried_again(
+    fault: Fault, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.faults[FILE] = replace(fault)
+
+    assert await adapter.fetch(message, file) == DATA
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", times=9, status=502),
+        Fault("reset", times=9),
+        Fault("status", times=9, status=429, headers={"Retry-After": "60"}),
+        Fault("late", times=9),
+    ],
+    ids=["502", "reset", "429", "late"],
+)
+async def test_what_goes_on_failing_may_be_had_later(
+    fault: Fault, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.faults[FILE] = fault
+    started = time.monotonic()
+
+    with pytest.raises(TransientError):
+        await adapter.fetch(message, file)
+    assert time.monotonic() - started < 4
+    fault.until.set()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.discordapp.com.evil.example/attachments/1/2/a.png",
+        "https://cdn.discordapp.com@evil.example/a.png",
+        "https://evil.example/cdn.discordapp.com/a.png",
+        "http://cdn.discordapp.com/a.png",
+        "http://169.254.169.254/latest/meta-data",
+        "https://user:pass@127.0.0.1/a.png",
+        "file:///etc/passwd",
+        "http://[",
+        "//",
+        "not an address",
+    ],
+)
+async def test_an_address_that_is_not_discords_own_is_never_asked(
+    url: str, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+
+    with pytest.raises(PictureUnseen, match="Discord's own"):
+        await adapter.fetch(message, replace(file, url=url))
+
+
+async def test_a_redirect_to_elsewhere_is_not_followed(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    away = {"Location": "http://169.254.169.254/latest/meta-data"}
+    discord.faults[FILE] = Fault("status", status=302, headers=away)
+
+    with pytest.raises(PictureUnseen, match="Discord's own"):
+        await adapter.fetch(message, file)

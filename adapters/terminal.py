@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from bot.domain import Attachment, Claim, Message, PostId, Reply, ThreadId
+from bot.domain import Attachment, Check, Claim, Message, PostId, Reply, ThreadId
 from bot.errors import PictureUnseen
 from bot.ports import Desk
 
@@ -47,6 +47,10 @@ class Terminal:
         """Printed for this process's own question; an older one of the thread is answered silently."""
         ours = claim.message.id == self.question.id
         return Page(self.out if ours else None, self.replied if ours else None)
+
+    async def probe(self) -> list[Check]:
+        """Nothing: a terminal needs no set-up."""
+        return []
 
 
 class Page:

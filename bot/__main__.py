@@ -47,6 +47,10 @@ nothing. Now ask about a picture of your own, and go on in the same thread:
   .venv/bin/python -m bot ask --thread mine photo.jpg "What is this?"
   .venv/bin/python -m bot ask --thread mine "And what stands behind it?"
   .venv/bin/python -m bot estimate photo.jpg"""
+NO_PLATFORM = (
+    "No platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (docs/slack.md) or DISCORD_TOKEN "
+    "(docs/discord.md); `python -m bot demo` needs neither."
+)
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
@@ -248,7 +252,16 @@ async def examine(parsed: argparse.Namespace, settings: Settings) -> int:
             endpoint = Endpoint.of(settings.model_url, secret(settings.openai_api_key))
             return await probe(session, endpoint, settings.model)
 
-    checks = await doctor.examine(settings, prices, database=database, model=model, platforms=())
+    async def platform(name: str) -> Sequence[Check]:
+        async with (
+            aiohttp.ClientSession() as session,
+            PLATFORMS[name](settings, session) as adapter,
+        ):
+            return await adapter.probe()
+
+    checks = await doctor.examine(
+        settings, prices, database=database, model=model, platform=platform
+    )
     if parsed.json:
         printed([{"name": each.name, "ok": each.ok, "text": each.text} for each in checks])
     else:
@@ -292,11 +305,70 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
     """Serves platforms until told to stop; answers under way are finished first."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        adapters = platforms(parsed.platforms, settings, session)
+        adapters = {
+            name: await stack.enter_async_context(PLATFORMS[name](settings, session))
+            for name in parsed.platforms or configured(settings)
+        }
         store = await stack.enter_async_context(opened(settings, exclusive=True))
         built = await stack.enter_async_context(house(settings, store, adapters))
         await attend(built)
     return 0
+
+
+def configured(settings: Settings) -> list[str]:
+    """The platforms whose secrets are set; raises SetupError when there is none."""
+    names = []
+    if settings.slack_bot_token or settings.slack_app_token:
+        names.append("slack")
+    if settings.discord_token:
+        names.append("discord")
+    if not names:
+        raise SetupError(NO_PLATFORM)
+    return names
+
+
+@asynccontextmanager
+async def slack(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
+    """Slack by Socket Mode."""
+    from adapters.slack import SlackAdapter
+
+    yield SlackAdapter(
+        bot_token=needed(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"),
+        app_token=needed(settings.slack_app_token, "SLACK_APP_TOKEN", "slack"),
+        api_url=settings.slack_api_url,
+        session=session,
+        max_file_bytes=settings.max_file_bytes,
+        download_seconds=settings.download_seconds,
+    )
+
+
+@asynccontextmanager
+async def discord(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
+    """Discord by its gateway."""
+    from adapters.discord import DiscordAdapter
+
+    adapter = DiscordAdapter(
+        token=needed(settings.discord_token, "DISCORD_TOKEN", "discord"),
+        api_url=settings.discord_api_url,
+        session=session,
+        max_file_bytes=settings.max_file_bytes,
+        download_seconds=settings.download_seconds,
+    )
+    try:
+        yield adapter
+    finally:
+        await adapter.close()
+
+
+# Their SDKs are slow to load, so each is loaded by whoever serves it.
+PLATFORMS = {"slack": slack, "discord": discord}
+
+
+def needed(value: SecretStr | None, name: str, platform: str) -> str:
+    """A secret without which a platform cannot be served."""
+    if value is None:
+        raise SetupError(f"{name} is not set: docs/{platform}.md says where to find it.")
+    return value.get_secret_value()
 
 
 async def attend(built: House) -> None:
@@ -357,6 +429,30 @@ async def house(
         )
         responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
         yield House(settings, store, prices, responder, adapters, offline_only)
+
+
+def client(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    url: str,
+    prices: Prices,
+    load: Callable[[ImageKey], Awaitable[bytes]],
+) -> ChatCompletions:
+    """The model's API, at whatever address serves it."""
+    return ChatCompletions(
+        session,
+        url,
+        secret(settings.openai_api_key),
+        prices,
+        load,
+        stall_seconds=settings.stall_seconds,
+        limit_field=settings.limit_field,
+        offline=prices.free,
+    )
+
+
+def secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
 
 
 def client(

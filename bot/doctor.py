@@ -1,7 +1,8 @@
 """What is configured, what is missing, and the exact mend for each."""
 
-import platform
+import platform as machine
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import PIL
 
@@ -23,18 +24,21 @@ async def examine(
     *,
     database: Callable[[], Awaitable[str]],
     model: Callable[[], Awaitable[Sequence[Check]]],
-    platforms: Sequence[Callable[[], Awaitable[Sequence[Check]]]],
+    platform: Callable[[str], Awaitable[Sequence[Check]]],
 ) -> list[Check]:
     """Looks at everything once; a probe that fails is a line of the report, never an error."""
-    checks = [Check("python", True, f"{platform.python_version()}, Pillow {PIL.__version__}")]
+    checks = [Check("python", True, f"{machine.python_version()}, Pillow {PIL.__version__}")]
     checks.append(await probe_database(database))
     if settings.model_configured:
         checks += await probed("model", model)
     else:
         checks.append(Check("model", False, NO_MODEL))
     checks += [rule_check(settings), price_check(settings, prices), budget_check(settings)]
-    for each in platforms:
-        checks += await probed("platform", each)
+    for name, secret in (("slack", settings.slack_bot_token), ("discord", settings.discord_token)):
+        if secret is None:
+            checks.append(Check(name, True, f"not set up; docs/{name}.md says how"))
+        else:
+            checks += await probed(name, partial(platform, name))
     return checks
 
 

@@ -10,6 +10,7 @@ from bot.domain import (
     Attachment,
     Call,
     Card,
+    Check,
     Claim,
     Command,
     Image,
@@ -66,6 +67,9 @@ class Adapter(Protocol):
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up the posts that the claim knows."""
+
+    async def probe(self) -> Sequence[Check]:
+        """What is right and what is missing on the platform's side, for `doctor`."""
 
 
 class Desk(Protocol):

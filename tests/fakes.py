@@ -9,6 +9,7 @@ from bot.domain import (
     Answer,
     Ask,
     Attachment,
+    Check,
     Claim,
     Finish,
     Message,
@@ -113,6 +114,9 @@ class FakeAdapter:
         draft = self.under(claim.message.id)
         draft.claim = claim
         return draft
+
+    async def probe(self) -> list[Check]:
+        return [Check(self.name, True, "here")]
 
     def under(self, message: str) -> "FakeDraft":
         """The reply under a message, there or still to come."""

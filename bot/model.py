@@ -31,6 +31,10 @@ RETRY_SECONDS = 60.0
 # A longer wait is the worker's: it gives the thread back, so that nobody holds a claim and sleeps.
 LONGEST_WAIT = 20.0
 MAX_ERROR_BYTES = 64 * 1024
+OTHER_FIELD: dict[LimitField, LimitField] = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
 # Refusals that are mended at once and cost nothing: two fields, the cache key, one link, all links.
 MAX_MENDS = 5
 
@@ -151,7 +155,7 @@ class ChatCompletions:
         if isinstance(error, aiohttp.InvalidURL | ValueError):
             return SetupError("The model's address is not one; check OPENAI_BASE_URL.")
         if not sending.done:
-            return self.endpoint.unreachable()
+            return broken_while_sending() if sending.begun else self.endpoint.unreachable()
         if isinstance(error, TimeoutError):
             return Stalled("The model took the question and said nothing for too long.")
         return charged(
@@ -163,9 +167,8 @@ class ChatCompletions:
         words = await listener.words()
         if listener.refusal is not None and not listener.text:
             error = self.error(listener.refusal, request, ask)
-            # A refusal inside a 200 is none before the fact: unless it says so, the question was read.
-            error.charged = not 400 <= listener.refusal.status < 500
-            raise error
+            # What comes inside a 200 comes late: unless it is a refusal, the question was read.
+            raise error if 400 <= listener.refusal.status < 500 else charged(error)
         return words
 
     def whole(self, listener: Listener, exchange: Exchange, ask: Ask) -> Answer:
@@ -205,19 +208,16 @@ class ChatCompletions:
         )
 
     def learn(self, refusal: Refusal, model: str, dialect: Dialect) -> bool:
-        """Notes a field that the server does not know; False when there is nothing new in that."""
-        for field in ("stream_options", "prompt_cache_key"):
-            if refusal.names(field) and field not in self.refused_fields:
-                self.refused_fields.add(field)
-                return True
-        if refusal.names(dialect.limit_field) and model not in self.limit_fields:
-            other: dict[LimitField, LimitField] = {
-                "max_tokens": "max_completion_tokens",
-                "max_completion_tokens": "max_tokens",
-            }
-            self.limit_fields[model] = other[dialect.limit_field]
-            return True
-        return False
+        """Notes a field that the server does not know; True when the next request will be another one.
+
+        That is so too when another question has learned it while this one was on its way.
+        """
+        for name in ("stream_options", "prompt_cache_key"):
+            if refusal.names(name):
+                self.refused_fields.add(name)
+        if refusal.names(dialect.limit_field):
+            self.limit_fields.setdefault(model, OTHER_FIELD[dialect.limit_field])
+        return self.dialect(model) != dialect
 
     def error(self, refusal: Refusal, request: Request, ask: Ask) -> ThreadsightError:
         """The error that a refusal means."""
@@ -230,6 +230,8 @@ class Sending:
     def __init__(self, request: Request, load: Load) -> None:
         self.request = request
         self.load = load
+        self.begun = False
+        """Whether the server was there."""
         self.done = False
         """Whether the server has all of it, and may charge for it."""
         self.fault: Exception | None = None
@@ -238,6 +240,7 @@ class Sending:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The pieces of the body, noting how far it got."""
+        self.begun = True
         try:
             async for piece in self.request.body(self.load):
                 yield piece
@@ -254,6 +257,15 @@ class Sending:
             # The answer may have begun before the question's end; then nobody waits on this any more.
             with contextlib.suppress(RuntimeError):
                 patience.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+def broken_while_sending() -> Outage:
+    """The server is there and does not take the question: it costs nothing, but does not pass by itself."""
+    error = Outage(
+        "The model's server broke off while it took the question; trying again may help."
+    )
+    error.counts = True
+    return error
 
 
 def worth_another_try(error: Exception) -> bool | float:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from bot.errors import (
     Outage,
@@ -20,6 +21,8 @@ from bot.errors import (
     TransientError,
 )
 from bot.request import Request
+
+Failure = TypeVar("Failure", bound=ThreadsightError)
 
 # More of an error's text than this is a web page, and what follows says nothing about the error.
 MAX_MESSAGE_CHARS = 4_000
@@ -237,10 +240,11 @@ def too_large() -> PermanentError:
     )
 
 
-def charged(error: TransientError) -> TransientError:
+def charged(error: Failure) -> Failure:
     """The error of a call that may be billed; it counts, so that nobody pays for it without end."""
     error.charged = True
-    error.counts = True
+    if isinstance(error, TransientError):
+        error.counts = True
     return error
 
 

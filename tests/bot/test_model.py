@@ -528,6 +528,30 @@ async def test_a_picture_that_is_gone_is_the_stores_error_and_the_server_is_left
     assert len(server.asked) == 1
 
 
+async def test_a_server_that_never_takes_the_whole_question_counts_as_a_failure() -> None:
+    shelf = Shelf()
+    async with ModelServer() as server, client(server, shelf) as model:
+        server.enqueue(*[Resets(while_reading=True)] * 3)
+        picture = shelf.picture(1, b"\xff\xd8\xff" + bytes(8_000_000))
+        error = await failed(model, asks("?", picture))
+
+    assert isinstance(error, Outage)
+    assert (error.charged, error.counts) == (False, True)
+
+
+async def test_a_fault_inside_an_answer_may_be_charged_and_counts() -> None:
+    async with ModelServer() as server, client(server) as model:
+        server.enqueue(Sends([b'data: {"error": {"code": 500, "message": "?"}}\n\n']))
+        late = await failed(model)
+        server.enqueue(Sends([b'data: {"error": {"code": 429, "message": "?"}}\n\n']))
+        early = await failed(model)
+
+    assert isinstance(late, Outage)
+    assert (late.charged, late.counts) == (True, True)
+    assert isinstance(early, RateLimited)
+    assert (early.charged, early.counts) == (False, False)
+
+
 # Once words have come.
 
 
@@ -691,6 +715,18 @@ async def test_a_server_that_refuses_both_names_is_not_asked_for_ever() -> None:
 
     assert isinstance(error, PermanentError)
     assert len(server.asked) == 2
+
+
+async def test_questions_that_learn_the_same_at_once_are_all_answered() -> None:
+    ask = replace(ASK, model="llava")
+    refuses = ["max_completion_tokens", "stream_options"]
+    async with (
+        ModelServer(refuses=refuses) as server,
+        client(server, limit_field="max_completion_tokens") as model,
+    ):
+        answers = await asyncio.gather(*[heard(model, [asks("?")], ask) for _ in range(8)])
+
+    assert {answer.text for _, answer in answers} == {"I see 0 pictures."}
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,8 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
@@ -17,19 +15,16 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters import terminal
-from bot import commands, doctor, facts, images, logs, offline
-from bot.commands import Commands, Sized
-from bot.desk import Desk
-from bot.domain import Ask, Check, ImageKey, Message, Reply, ThreadId
+from bot import commands, doctor, facts, images, logs
+from bot.commands import Sized
+from bot.domain import Check, Message, Reply
 from bot.endpoint import Endpoint, links_allowed, probe
+from bot.engine import Engine, assembled, resolved, secret
 from bot.errors import PictureUnseen, SetupError, ThreadsightError
 from bot.links import links_in
-from bot.model import ChatCompletions
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
-from bot.responder import Policy, Responder
 from bot.settings import Settings
-from bot.worker import Worker
 from storage.store import migrate, open_store
 
 OFFLINE_NOTE = "No OPENAI_API_KEY or OPENAI_BASE_URL is set: the offline model answers, for free."
@@ -124,57 +119,15 @@ def add_json(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--json", action="store_true", help="print facts as JSON")
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """Everything that answers, built and connected."""
-
-    settings: Settings
-    store: Store
-    prices: Prices
-    responder: Responder
-    adapters: dict[str, Adapter]
-    offline: bool
-
-    def worker(
-        self,
-        *,
-        slots: int | None = None,
-        max_failures: int = 3,
-        outage_seconds: float = 3600,
-        thread: ThreadId | None = None,
-    ) -> Worker:
-        """Whoever does the work."""
-        return Worker(
-            self.store,
-            self.responder,
-            tuple(self.adapters),
-            slots=slots or self.settings.workers,
-            lease_seconds=self.settings.lease_seconds,
-            max_failures=max_failures,
-            outage_seconds=outage_seconds,
-            thread=thread,
-        )
-
-    def desk(self, worker: Worker) -> Desk:
-        """Where the adapters hand in."""
-        return Desk(
-            self.store,
-            Commands(resolved(self.settings), self.prices),
-            worker.wake,
-            follow_ups=self.settings.follow_ups,
-            links=not self.offline and links_allowed(self.settings.model_url),
-        )
-
-
 async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
     """Asks one question and prints its answer as it is written."""
     pictures, text = asked(parsed.words)
     settings = overridden(settings, parsed)
     question = terminal.question(text, pictures, parsed.thread)
-    async with opened(settings) as store, house(settings, store) as built:
-        if built.offline and not parsed.json:
+    async with opened(settings) as store, assembled(settings, store) as engine:
+        if engine.offline and not parsed.json:
             print(OFFLINE_NOTE, file=sys.stderr)
-        reply = await answered(built, question, None if parsed.json else sys.stdout)
+        reply = await answered(engine, question, None if parsed.json else sys.stdout)
         if reply.failed:
             complain(" ".join([reply.text, *reply.receipts]), as_json=parsed.json)
             return 1
@@ -183,12 +136,12 @@ async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
         return 0
 
 
-async def answered(built: House, question: Message, out: TextIO | None) -> Reply:
+async def answered(engine: Engine, question: Message, out: TextIO | None) -> Reply:
     """Works on the terminal's thread until its question has a reply."""
-    place = terminal.Terminal(question, max_file_bytes=built.settings.max_file_bytes, out=out)
-    built.adapters[place.name] = place
-    worker = built.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
-    listening = asyncio.create_task(place.listen(built.desk(worker)))
+    place = terminal.Terminal(question, max_file_bytes=engine.settings.max_file_bytes, out=out)
+    engine.adapters[place.name] = place
+    worker = engine.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
+    listening = asyncio.create_task(place.listen(engine.desk(worker)))
     work = asyncio.create_task(worker.run())
     await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
     worker.stop()
@@ -282,18 +235,18 @@ async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
     with TemporaryDirectory() as folder:
         settings = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})
         print(WELCOME if settings.model_configured else f"{WELCOME}\n{OFFLINE_NOTE}")
-        async with opened(settings) as store, house(settings, store) as built:
+        async with opened(settings) as store, assembled(settings, store) as engine:
             for picture, question in DEMO:
                 print(f"\n{RULE}\n[{picture.name}] {question}\n")
                 told = commands.estimate(
                     [sized(str(picture), settings.max_file_bytes)],
                     question,
                     resolved(settings),
-                    built.prices,
+                    engine.prices,
                 )
                 print(f"{commands.brief(told)}\n")
                 asking = terminal.question(question, [str(picture)], "demo")
-                reply = await answered(built, asking, sys.stdout)
+                reply = await answered(engine, asking, sys.stdout)
                 if reply.failed:
                     complain(reply.text, as_json=False)
                     return 1
@@ -310,8 +263,8 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
             for name in parsed.platforms or configured(settings)
         }
         store = await stack.enter_async_context(opened(settings, exclusive=True))
-        built = await stack.enter_async_context(house(settings, store, adapters))
-        await attend(built)
+        engine = await stack.enter_async_context(assembled(settings, store, adapters))
+        await attend(engine)
     return 0
 
 
@@ -371,15 +324,15 @@ def needed(value: SecretStr | None, name: str, platform: str) -> str:
     return value.get_secret_value()
 
 
-async def attend(built: House) -> None:
+async def attend(engine: Engine) -> None:
     """Listens and works until a signal comes or a platform turns us away."""
-    worker = built.worker()
-    desk = built.desk(worker)
+    worker = engine.worker()
+    desk = engine.desk(worker)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    listeners = [asyncio.create_task(adapter.listen(desk)) for adapter in built.adapters.values()]
+    listeners = [asyncio.create_task(adapter.listen(desk)) for adapter in engine.adapters.values()]
     work = asyncio.create_task(worker.run())
     stop = asyncio.create_task(told.wait())
     await asyncio.wait((stop, work, *listeners), return_when=asyncio.FIRST_COMPLETED)
@@ -404,96 +357,6 @@ async def opened(settings: Settings, *, exclusive: bool = False) -> AsyncIterato
         retention_days=settings.retention_days,
     ) as store:
         yield store
-
-
-@asynccontextmanager
-async def house(
-    settings: Settings, store: Store, adapters: dict[str, Adapter] | None = None
-) -> AsyncIterator[House]:
-    """Builds what answers; without a key or an address of a model the offline one serves."""
-    offline_only = not settings.model_configured
-    prices = Prices.load(settings.prices, free=offline_only)
-    async with AsyncExitStack() as stack:
-        url = settings.model_url
-        if offline_only:
-            url = (await stack.enter_async_context(offline.serve())).url
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        model = client(settings, session, url, prices, store.load)
-        adapters = {} if adapters is None else adapters
-        policy = Policy(
-            ask=resolved(settings),
-            max_file_bytes=settings.max_file_bytes,
-            history_tokens=settings.history_tokens,
-            budget_person_day=settings.budget_person_day,
-            budget_workspace_month=settings.budget_workspace_month,
-        )
-        responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
-        yield House(settings, store, prices, responder, adapters, offline_only)
-
-
-def client(
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    url: str,
-    prices: Prices,
-    load: Callable[[ImageKey], Awaitable[bytes]],
-) -> ChatCompletions:
-    """The model's API, at whatever address serves it."""
-    return ChatCompletions(
-        session,
-        url,
-        secret(settings.openai_api_key),
-        prices,
-        load,
-        stall_seconds=settings.stall_seconds,
-        limit_field=settings.limit_field,
-        offline=prices.free,
-    )
-
-
-def secret(value: SecretStr | None) -> str | None:
-    return value.get_secret_value() if value else None
-
-
-def client(
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    url: str,
-    prices: Prices,
-    load: Callable[[ImageKey], Awaitable[bytes]],
-) -> ChatCompletions:
-    """The model's API, at whatever address serves it."""
-    return ChatCompletions(
-        session,
-        url,
-        secret(settings.openai_api_key),
-        prices,
-        load,
-        stall_seconds=settings.stall_seconds,
-        limit_field=settings.limit_field,
-        offline=prices.free,
-    )
-
-
-def secret(value: SecretStr | None) -> str | None:
-    return value.get_secret_value() if value else None
-
-
-def platforms(
-    names: Sequence[str], settings: Settings, session: aiohttp.ClientSession
-) -> dict[str, Adapter]:
-    """The adapters of the named platforms, or of all whose secrets are set."""
-    raise SetupError("No platform is configured.")
-
-
-def resolved(settings: Settings) -> Ask:
-    """The settings that hold for every answer, as far as no thread says otherwise."""
-    return Ask(
-        model=settings.model,
-        detail=settings.detail,
-        limit=settings.max_tokens,
-        instructions=settings.instructions,
-    )
 
 
 def overridden(settings: Settings, parsed: argparse.Namespace) -> Settings:

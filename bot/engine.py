@@ -1,0 +1,122 @@
+"""What answers, built and connected; whoever builds it brings the store and the adapters."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import aiohttp
+from pydantic import SecretStr
+
+from bot import offline
+from bot.commands import Commands
+from bot.desk import Desk
+from bot.domain import Ask, ImageKey, ThreadId
+from bot.endpoint import links_allowed
+from bot.model import ChatCompletions
+from bot.ports import Adapter, Store
+from bot.pricing import Prices
+from bot.responder import Policy, Responder
+from bot.settings import Settings
+from bot.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that answers, built and connected."""
+
+    settings: Settings
+    store: Store
+    prices: Prices
+    responder: Responder
+    adapters: dict[str, Adapter]
+    offline: bool
+
+    def worker(
+        self,
+        *,
+        slots: int | None = None,
+        max_failures: int = 3,
+        outage_seconds: float = 3600,
+        thread: ThreadId | None = None,
+    ) -> Worker:
+        """Whoever does the work."""
+        return Worker(
+            self.store,
+            self.responder,
+            tuple(self.adapters),
+            slots=slots or self.settings.workers,
+            lease_seconds=self.settings.lease_seconds,
+            max_failures=max_failures,
+            outage_seconds=outage_seconds,
+            thread=thread,
+        )
+
+    def desk(self, worker: Worker) -> Desk:
+        """Where the adapters hand in."""
+        return Desk(
+            self.store,
+            Commands(resolved(self.settings), self.prices),
+            worker.wake,
+            follow_ups=self.settings.follow_ups,
+            links=not self.offline and links_allowed(self.settings.model_url),
+        )
+
+
+@asynccontextmanager
+async def assembled(
+    settings: Settings, store: Store, adapters: dict[str, Adapter] | None = None
+) -> AsyncIterator[Engine]:
+    """Builds what answers; without a key or an address of a model the offline one serves."""
+    offline_only = not settings.model_configured
+    prices = Prices.load(settings.prices, free=offline_only)
+    async with AsyncExitStack() as stack:
+        url = settings.model_url
+        if offline_only:
+            url = (await stack.enter_async_context(offline.serve())).url
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        model = client(settings, session, url, prices, store.load)
+        adapters = {} if adapters is None else adapters
+        policy = Policy(
+            ask=resolved(settings),
+            max_file_bytes=settings.max_file_bytes,
+            history_tokens=settings.history_tokens,
+            budget_person_day=settings.budget_person_day,
+            budget_workspace_month=settings.budget_workspace_month,
+        )
+        responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
+        yield Engine(settings, store, prices, responder, adapters, offline_only)
+
+
+def client(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    url: str,
+    prices: Prices,
+    load: Callable[[ImageKey], Awaitable[bytes]],
+) -> ChatCompletions:
+    """The model's API, at whatever address serves it."""
+    return ChatCompletions(
+        session,
+        url,
+        secret(settings.openai_api_key),
+        prices,
+        load,
+        stall_seconds=settings.stall_seconds,
+        limit_field=settings.limit_field,
+        offline=prices.free,
+    )
+
+
+def secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def resolved(settings: Settings) -> Ask:
+    """The settings that hold for every answer, as far as no thread says otherwise."""
+    return Ask(
+        model=settings.model,
+        detail=settings.detail,
+        limit=settings.max_tokens,
+        instructions=settings.instructions,
+    )

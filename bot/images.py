@@ -124,21 +124,23 @@ def shrunk_jpeg(
     data: bytes, header: Header, target: Size, rule: Rule, detail: Detail
 ) -> Pillow.Image:
     """Decodes at the smallest of JPEG's own scales that will do, and resizes only if it must."""
-    picture = JpegImageFile(BytesIO(jpeg_pixels_only(data)))
-    for scale in (8, 4, 2, 1):
-        size = -(-header.width // scale), -(-header.height // scale)
-        near = is_near(size, target) and rule.alike(
+
+    def will_do(size: Size) -> bool:
+        return is_near(size, target) and rule.alike(
             header.upright, turned(size, header.turn), detail
         )
-        if near or covers(size, target):
-            # Rounded down, since Pillow takes the largest scale that leaves as much as it is asked.
-            drafted = picture.draft(
-                None, (max(1, header.width // scale), max(1, header.height // scale))
-            )
-            picture.load()
-            box = drafted[1] if drafted else None
-            return picture if near else shrunk(picture, target, box)
-    return shrunk(picture, target)
+
+    picture = as_told(JpegImageFile(BytesIO(jpeg_pixels_only(data))), header)
+    for scale in (8, 4, 2, 1):
+        size = -(-header.width // scale), -(-header.height // scale)
+        if will_do(size) or covers(size, target):
+            break
+    # Rounded down, since Pillow takes the largest scale that leaves at least what it is asked for.
+    drafted = picture.draft(None, (max(1, header.width // scale), max(1, header.height // scale)))
+    picture.load()
+    if will_do(picture.size):
+        return picture
+    return shrunk(picture, target, drafted[1] if drafted else None)
 
 
 def is_near(size: Size, target: Size) -> bool:
@@ -163,7 +165,14 @@ def whole(data: bytes, header: Header) -> Pillow.Image:
             picture = WebPImageFile(BytesIO(data))
         case _:
             picture = GifImageFile(BytesIO(data))
-    picture.load()
+    as_told(picture, header).load()
+    return picture
+
+
+def as_told(picture: ImageFile.ImageFile, header: Header) -> ImageFile.ImageFile:
+    """Refuses a file that tells us one size and its decoder another."""
+    if picture.size != (header.width, header.height):
+        raise PictureUnseen(DAMAGED)
     return picture
 
 

@@ -156,6 +156,16 @@ def test_the_thinnest_pictures_are_pictures(size: tuple[int, int], kind: str) ->
         assert min(image.width, image.height) >= 1
 
 
+def test_the_words_of_a_screenshot_stay_as_sharp_as_an_exact_resize() -> None:
+    data = pictures.fixture("screenshot_text_1170x1100.png")
+    exact = pictures.opened(data).resize((816, 768), Image.Resampling.LANCZOS)
+
+    image = images.prepare(data, "gpt-4o", "high")
+
+    assert (image.width, image.height) == (816, 768)
+    assert difference(exact, image.data) < 4
+
+
 # Colours
 
 
@@ -412,6 +422,29 @@ def test_a_bomb_is_refused_by_its_header_at_once(data: bytes) -> None:
 
     assert seconds < 0.05
     assert peak < 1_000_000
+
+
+def test_a_size_that_is_told_twice_is_not_believed() -> None:
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    data = pictures.png()
+    data = data[:33] + pictures.chunk(b"IHDR", header) + data[33:]
+
+    with pytest.raises(PictureUnseen, match="damaged"):
+        images.prepare(data, "gpt-4o", "high")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GIF89a\1\0\1\0\0\0\0!\xfe" + b"\1a" * 5_000_000,
+        b"\xff\xd8\xff" + b"\xff" * 10_000_000,
+        b"\xff\xd8" + b"\xff\xe0\0\2" * 2_500_000,
+    ],
+    ids=["gif", "jpeg-fill", "jpeg-segments"],
+)
+def test_a_file_of_endless_crumbs_is_given_up(data: bytes) -> None:
+    with pytest.raises(PictureUnseen, match="post it again"):
+        images.prepare(data, "gpt-4o", "high")
 
 
 def test_a_jpeg_that_is_walked_over_too_often_is_refused() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, select, tuple_, update
+from sqlalchemy import Row, Select, and_, delete, or_, select, tuple_, update
 
 from bot.domain import Claim, Loss, Message, PostId, Reply, ThreadId
 from bot.errors import Superseded
@@ -24,6 +24,10 @@ from storage.tables import answers, calls, clean, messages, threads
 
 NOT_OURS = "Somebody else answers this message now, or it has changed."
 
+# Nobody is made to wait longer. A thread that is due later than this is so because the clock was
+# put back (an hour is what a wrong time zone makes), and is due now.
+FARTHEST_SECONDS = 3000.0
+
 WORK = and_(messages.c.addressed, messages.c.settled_at.is_(None))
 
 
@@ -33,9 +37,10 @@ def claim(
     thread: ThreadId | None,
     lease_seconds: float,
 ) -> Claim | None:
-    """Takes the longest-due thread that has work; those that turn out to have none are due no more."""
+    """Takes the longest-due thread that has work; those that have none are due no more."""
     now = transaction.now()
-    while found := transaction.first(due_thread(platforms, thread, now)):
+    never = now + max(FARTHEST_SECONDS, lease_seconds)
+    while found := transaction.first(due_thread(platforms, thread, now, never)):
         message = transaction.first(
             select(messages)
             .where(messages.c.thread == found.key, WORK)
@@ -59,7 +64,7 @@ def renew(
         for row in transaction.all(claimed_messages(claims))
     }
     losses: dict[ThreadId, Loss] = {}
-    held: list[int] = []
+    ours: list[int] = []
     for each in claims:
         row = known.get(post_key(each.message))
         loss = loss_of(each, row)
@@ -67,10 +72,10 @@ def renew(
             losses[each.message.thread] = loss
         # A stopped answer is still ours: what it says so far is recorded and posted.
         if row is not None and loss in (None, "stopped"):
-            held.append(row.thread)
-    if held:
+            ours.append(row.thread)
+    if ours:
         until = transaction.now() + lease_seconds
-        transaction.run(update(threads).where(threads.c.key.in_(held)).values(due=until))
+        transaction.run(update(threads).where(threads.c.key.in_(ours)).values(due=until))
     return losses
 
 
@@ -100,7 +105,7 @@ def record(transaction: Transaction, message: Row[Any], reply: Reply) -> None:
 
 
 def posted(transaction: Transaction, claim: Claim, posts: Sequence[PostId]) -> None:
-    """Notes the posts, also when the message has changed: the next answer goes into the same ones."""
+    """Notes the posts, also when the message has changed: its next answer goes into them."""
     message = held(transaction, claim, any_version=True)
     transaction.run(
         update(messages)
@@ -126,7 +131,7 @@ def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> 
 
 
 def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: bool) -> None:
-    """Makes the thread due again, after a while; a failure stays counted, anything else is not."""
+    """Makes the thread due again after a while, bounded; a failure stays counted, nothing else is."""
     message = held(transaction, claim)
     if not failed:
         transaction.run(
@@ -134,7 +139,7 @@ def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: b
             .where(messages.c.key == message.key, messages.c.failures > 0)
             .values(failures=messages.c.failures - 1)
         )
-    release(transaction, message, due=transaction.now() + delay)
+    release(transaction, message, due=transaction.now() + min(delay, FARTHEST_SECONDS))
 
 
 def take_back_all(transaction: Transaction) -> None:
@@ -144,9 +149,11 @@ def take_back_all(transaction: Transaction) -> None:
     )
 
 
-def due_thread(platforms: Collection[str], thread: ThreadId | None, now: float) -> Select[Any]:
+def due_thread(
+    platforms: Collection[str], thread: ThreadId | None, now: float, never: float
+) -> Select[Any]:
     """The longest-due thread, past those that others are taking at this moment."""
-    due = select(threads).where(threads.c.due <= now)
+    due = select(threads).where(or_(threads.c.due <= now, threads.c.due > never))
     if thread is not None:
         return due.where(within(thread)).with_for_update()
     return (
@@ -160,7 +167,7 @@ def due_thread(platforms: Collection[str], thread: ThreadId | None, now: float) 
 def take(
     transaction: Transaction, thread: Row[Any], message: Row[Any], now: float, until: float
 ) -> Claim:
-    """Moves the due time past the lease, counts the failure that this may become, settles old calls."""
+    """Moves the due time past the lease, and counts the failure that this may become."""
     number = thread.claim + 1
     transaction.run(
         update(threads)

@@ -144,6 +144,28 @@ async def test_a_recorded_reply_is_posted_and_not_asked_for_again(
     assert again.posts == ("p1", "p2")
 
 
+@pytest.mark.parametrize("jump", [-3600.0, -86_400.0, 3600.0])
+async def test_a_clock_that_jumps_leaves_nobody_waiting(
+    store: SqlStore, clock: Clock, jump: float
+) -> None:
+    await store.accept(message("1", thread=thread("waiting")))
+    clock.move(-1)
+    held = await asked(store, message("2", thread=thread("held")))
+
+    clock.move(jump)
+
+    again = {(await claimed(store)).message.id, (await claimed(store)).message.id}
+    assert again == {"1", "2"}
+    assert await store.renew([held]) == {thread("held"): "taken"}
+
+
+async def test_nobody_is_made_to_wait_for_hours(store: SqlStore, clock: Clock) -> None:
+    await store.postpone(await asked(store), 1e9, failed=False)
+
+    clock.move(3000)
+    assert await store.claim(PLATFORMS) is not None
+
+
 WRITES: list[Callable[[SqlStore, Claim], Awaitable[object]]] = [
     lambda store, claim: store.pictures(claim),
     lambda store, claim: store.keep(claim, 1, image()),

@@ -200,6 +200,19 @@ async def test_nobody_closes_the_calls_of_others(store: SqlStore, clock: Clock) 
             await store.close(wrong, number, charged=False)
 
 
+async def test_whoever_made_a_call_knows_better_than_who_gave_it_up(
+    store: SqlStore, clock: Clock
+) -> None:
+    paused = await asked(store)
+    number = await store.attempt(paused, call("0.01", person_day()))
+    clock.move(30)
+    await claimed(store)
+
+    await store.close(paused, number, charged=False)
+
+    assert await standing(store) == {"person U1": (Decimal(0), Decimal(0))}
+
+
 async def test_usage_is_told_by_day_place_and_model_newest_first(
     store: SqlStore, clock: Clock
 ) -> None:

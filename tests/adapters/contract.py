@@ -49,10 +49,6 @@ class Stage(ABC):
         """Ends the bot as SIGKILL would: nothing is finished, nothing is handed back."""
 
     @abstractmethod
-    async def close(self) -> None:
-        """Stops everything, the platform's and the model's servers included."""
-
-    @abstractmethod
     async def post(
         self,
         text: str,

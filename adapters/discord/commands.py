@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import aiohttp
 
@@ -12,14 +12,17 @@ from adapters.discord.events import PLATFORM, attachment, attachments_of, readab
 from adapters.discord.places import DIRECT
 from adapters.discord.rest import Rest, named_wait
 from adapters.discord.wire import Json, item, items, mapping, number, snowflake, string, strings
-from bot.domain import Attachment, Command
+from bot.domain import Attachment, Card, Command
 from bot.errors import ThreadsightError
 from bot.ports import Desk
 
 SUBCOMMAND, TEXT, FILE = 1, 3, 11  # option types
 SLASH, ON_MESSAGE = 1, 3  # command types
-COMMAND_USED = 2  # interaction type
-DEFER = 5  # callback type: `thinking`, and the answer comes later
+COMMAND_USED, BUTTON_PRESSED = 2, 3  # interaction types
+DEFER, DEFER_QUIETLY = (
+    5,
+    6,
+)  # callback types: the answer comes later, shown as `thinking` or not at all
 PRIVATE = 1 << 6
 HERE = {"contexts": [0, 1], "integration_types": [0]}  # in servers and in our direct messages
 
@@ -99,37 +102,44 @@ class Commands:
 
     async def hear(self, interaction: Json, desk: Desk) -> None:
         """Answers one interaction."""
-        if number(interaction, "type") != COMMAND_USED:
-            return
         try:
-            if not await self._acknowledge(interaction):
-                return
-            contents = await answered(command(interaction), desk)
-            await self._answer(interaction, contents)
+            if number(interaction, "type") == COMMAND_USED:
+                await self._command(interaction, desk)
+            elif number(interaction, "type") == BUTTON_PRESSED:
+                await self._button(interaction, desk)
         except (aiohttp.ClientError, OSError, ThreadsightError) as error:
-            log.warning("command unanswered: %s", type(error).__name__)
+            log.warning("interaction unanswered: %s", type(error).__name__)
 
-    async def _acknowledge(self, interaction: Json) -> bool:
+    async def _command(self, interaction: Json, desk: Desk) -> None:
+        if not await self._acknowledge(interaction, DEFER):
+            return
+        first, *more = await answered(desk.run(command(interaction)))
+        await self._send("PATCH", f"{self._hook(interaction)}/messages/@original", first)
+        for content in more:
+            await self._send("POST", self._hook(interaction), content)
+
+    async def _button(self, interaction: Json, desk: Desk) -> None:
+        if not await self._acknowledge(interaction, DEFER_QUIETLY):
+            return
+        token = string(item(interaction, "data"), "custom_id")
+        for content in await answered(desk.press(token, person(interaction))):
+            await self._send("POST", self._hook(interaction), content)
+
+    async def _acknowledge(self, interaction: Json, how: int) -> bool:
         """Whether Discord still waits for the answer."""
         # Not by discord.py: nothing that waits for a rate limit may come before this.
         url = (
             f"{self._rest.api_url}/interactions/{snowflake(interaction, 'id')}"
             f"/{string(interaction, 'token')}/callback"
         )
-        payload = {"type": DEFER, "data": {"flags": PRIVATE}}
+        payload = {"type": how, "data": {"flags": PRIVATE}}
         async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
             async with self._session.post(url, json=payload) as response:
                 return response.status < 300
 
-    async def _answer(self, interaction: Json, contents: list[str]) -> None:
-        hook = (
-            f"{self._rest.api_url}/webhooks/{snowflake(interaction, 'application_id')}"
-            f"/{string(interaction, 'token')}"
-        )
-        first, *more = contents
-        await self._send("PATCH", f"{hook}/messages/@original", first)
-        for content in more:
-            await self._send("POST", hook, content)
+    def _hook(self, interaction: Json) -> str:
+        application, token = snowflake(interaction, "application_id"), string(interaction, "token")
+        return f"{self._rest.api_url}/webhooks/{application}/{token}"
 
     async def _send(self, method: str, url: str, content: str) -> None:
         flags = SUPPRESS_EMBEDS | (PRIVATE if method == "POST" else 0)
@@ -143,24 +153,23 @@ class Commands:
                 await asyncio.sleep(wait)
 
 
-async def answered(asked: Command, desk: Desk) -> list[str]:
-    """What the desk says to a command, or why it cannot."""
+async def answered(answer: Awaitable[Card | None]) -> list[str]:
+    """What the desk says, or why it cannot."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return render.card(await desk.run(asked))
+            card = await answer
     except ThreadsightError as error:
         return [error.sentence]
     except Exception as error:
         # Somebody waits for an answer, whatever is wrong with us; the log says what it was.
-        log.error("command broke: %s", type(error).__name__)
+        log.error("interaction broke: %s", type(error).__name__)
         return [BROKEN]
+    return [] if card is None else render.card(card)
 
 
 def command(interaction: Json) -> Command:
     """An interaction as the bot knows it."""
     data = item(interaction, "data")
-    member, user = item(interaction, "member"), item(interaction, "user")
-    author = snowflake(item(member, "user"), "id") or snowflake(user, "id")
     name, options = leaf(data)
     values = {string(option, "name"): str(option.get("value", "")) for option in options}
     files = uploaded(data, options)
@@ -175,11 +184,17 @@ def command(interaction: Json) -> Command:
         platform=PLATFORM,
         workspace=snowflake(interaction, "guild_id") or DIRECT,
         channel=snowflake(interaction, "channel_id"),
-        author=author,
+        author=person(interaction),
         text=values.pop("size", ""),
         attachments=files,
         options={key: value for key, value in values.items() if not key.startswith("picture")},
     )
+
+
+def person(interaction: Json) -> str:
+    """Who used it: a member of a server, or somebody in direct messages."""
+    member = item(item(interaction, "member"), "user")
+    return snowflake(member, "id") or snowflake(item(interaction, "user"), "id")
 
 
 def leaf(data: Json) -> tuple[str, list[Json]]:

@@ -17,7 +17,7 @@ from adapters.discord.refusals import (
 )
 from adapters.discord.rest import Rest
 from adapters.discord.spot import Spot, find_spot, own_posts
-from bot.domain import Claim, PostId, Reply
+from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import ThreadsightError, TransientError
 
 SUPPRESS_EMBEDS = 1 << 2
@@ -26,6 +26,8 @@ TYPING_SECONDS = 8.0  # Discord shows typing for ten.
 MOST_TYPING_SECONDS = 900.0  # as long as an answer may take
 AGAIN_SECONDS = 5.0  # after a failure, before the next look at what there is to show
 HURRY_SECONDS = 2.0  # for a post under way when the answer is complete
+
+STOP = "Stop"
 
 MESSAGES = "/channels/{channel_id}/messages"
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
@@ -50,13 +52,31 @@ class Pace:
         return at - now
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a post shows: its content, and the buttons under it."""
+
+    content: str
+    buttons: tuple[Button, ...] = ()
+
+    @property
+    def payload(self) -> dict[str, object]:
+        """The part of a request that shows it; nothing in it calls or previews anything."""
+        return {
+            "content": self.content,
+            "components": render.components(self.buttons),
+            "flags": SUPPRESS_EMBEDS,
+            "allowed_mentions": NO_MENTIONS,
+        }
+
+
 @dataclass(slots=True)
 class Post:
-    """A post of ours, and what it says as far as we know."""
+    """A post of ours, and what it shows as far as we know."""
 
     id: str
     channel: str
-    content: str | None = None
+    looks: Looks | None = None
 
     @property
     def name(self) -> PostId:
@@ -76,6 +96,7 @@ class DiscordDraft:
         self._spawn = spawn
         self._spot: Spot | None = None
         self._posts = [named(post) for post in claim.posts]
+        self._stop = (Button(STOP, claim.stop),) if claim.stop else ()
         self._generation = 0
         self._text = ""
         self._shown = ""
@@ -97,7 +118,7 @@ class DiscordDraft:
         await self.leave()
         async with self._writing:
             spot = await self._open()
-            contents = render.posts(reply)
+            contents = dressed(render.posts(reply), reply.buttons)
             try:
                 await self._write(spot, contents)
             except Refused as error:
@@ -157,7 +178,8 @@ class DiscordDraft:
             return
         async with self._writing:
             text = self._text
-            await self._write(spot, [each for each in render.chunks(text) if render.legible(each)])
+            contents = [each for each in render.chunks(text) if render.legible(each)]
+            await self._write(spot, dressed(contents, self._stop))
             self._shown = text
 
     async def _over_within(self, seconds: float) -> bool:
@@ -179,23 +201,21 @@ class DiscordDraft:
             if not spot.fresh:
                 there = await own_posts(self._rest, self._claim.message, spot)
                 posts = {post.id: post for post in self._posts}
-                posts |= {found: Post(found, spot.channel, content) for found, content in there}
+                posts |= {found: Post(found, spot.channel) for found in there}
                 self._posts = sorted(posts.values(), key=lambda post: int(post.id))
             self._spot = spot
         return self._spot
 
-    async def _write(self, spot: Spot, contents: list[str]) -> None:
-        for index, content in enumerate(contents):
+    async def _write(self, spot: Spot, contents: list[Looks]) -> None:
+        for index, looks in enumerate(contents):
             if index == len(self._posts):
-                self._posts.append(await self._create(spot, index, content))
-            elif self._posts[index].content != content:
-                await self._edit(self._posts[index], content)
+                self._posts.append(await self._create(spot, index, looks))
+            elif self._posts[index].looks != looks:
+                await self._edit(self._posts[index], looks)
 
-    async def _create(self, spot: Spot, index: int, content: str) -> Post:
+    async def _create(self, spot: Spot, index: int, looks: Looks) -> Post:
         payload: dict[str, object] = {
-            "content": content,
-            "flags": SUPPRESS_EMBEDS,
-            "allowed_mentions": NO_MENTIONS,
+            **looks.payload,
             "nonce": self._nonce(index),
             "enforce_nonce": True,
         }
@@ -205,20 +225,19 @@ class DiscordDraft:
                 "fail_if_not_exists": False,
             }
         try:
-            data = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+            made = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
         except Refused as error:
             if error.code != REPLY_NEEDS_HISTORY:
                 raise
             del payload["message_reference"]
-            data = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
-        return Post(data, spot.channel, content)
+            made = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+        return Post(made, spot.channel, looks)
 
-    async def _edit(self, post: Post, content: str) -> None:
-        payload = {"content": content, "flags": SUPPRESS_EMBEDS, "allowed_mentions": NO_MENTIONS}
+    async def _edit(self, post: Post, looks: Looks) -> None:
         await self._rest.call(
-            "PATCH", MESSAGE, json=payload, channel_id=post.channel, message_id=post.id
+            "PATCH", MESSAGE, json=looks.payload, channel_id=post.channel, message_id=post.id
         )
-        post.content = content
+        post.looks = looks
 
     async def _delete(self, start: int) -> None:
         """Deletes our posts from this one on, last first."""
@@ -233,6 +252,12 @@ class DiscordDraft:
 
     def _names(self) -> tuple[PostId, ...]:
         return tuple(post.name for post in self._posts)
+
+
+def dressed(contents: list[str], buttons: tuple[Button, ...]) -> list[Looks]:
+    """The posts of a reply; the buttons stand under the last."""
+    looks = [Looks(content) for content in contents]
+    return [*looks[:-1], Looks(contents[-1], buttons)] if contents else []
 
 
 def named(name: PostId) -> Post:

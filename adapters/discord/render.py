@@ -2,15 +2,21 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from adapters.text import split
-from bot.domain import Card, Reply
+from bot.domain import Button, Card, Reply
 
 LIMIT = 1900  # Discord takes 2,000 and does not say of what; we count UTF-16 and keep a reserve.
 SMALL_LINE = 300  # characters of a line in small print
 NAME = 80  # characters of a thread's name; Discord takes 100
 UNNAMED = "A question about a picture"
 NOTHING = "(The answer is empty.)"
+
+ROWS, BUTTON = 1, 2  # component types
+STYLES = {"": 2, "primary": 1, "danger": 4}
+ROW = 5  # buttons in a row, and rows under a post
+BUTTON_LABEL = 80  # characters
 
 # `[text](address)` shows a text of the writer's choice over any address, and `![…](…)` a picture.
 MASKED = re.compile(r"!?(\[[^\]\n]*\])(?=\(\W{0,8}[a-z][a-z0-9+.-]{0,20}:)", re.I)
@@ -35,6 +41,20 @@ def posts(reply: Reply) -> list[str]:
 def card(shown: Card) -> list[str]:
     """The answer to a command."""
     return chunks(f"**{shown.title}**\n{shown.text}") or [NOTHING]
+
+
+def components(buttons: Sequence[Button]) -> list[dict[str, object]]:
+    """Buttons in rows of five; each carries its token and nothing else."""
+    made = [
+        {
+            "type": BUTTON,
+            "style": STYLES[button.style],
+            "label": button.label[:BUTTON_LABEL],
+            "custom_id": button.token,
+        }
+        for button in buttons[: ROW * ROW]
+    ]
+    return [{"type": ROWS, "components": made[n : n + ROW]} for n in range(0, len(made), ROW)]
 
 
 def thread_name(text: str) -> str:

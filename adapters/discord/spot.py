@@ -7,7 +7,7 @@ from adapters.discord.events import is_post
 from adapters.discord.places import DIRECT, Places
 from adapters.discord.refusals import THREAD_EXISTS, UNKNOWN_MESSAGE, Refused
 from adapters.discord.rest import Rest
-from adapters.discord.wire import Json, item, snowflake, string
+from adapters.discord.wire import Json, item, snowflake
 from bot.domain import Claim, Message
 
 PAGE = 100  # messages; the most that Discord gives at once
@@ -77,8 +77,8 @@ async def is_thread(channel: str, rest: Rest) -> bool:
         return False
 
 
-async def own_posts(rest: Rest, message: Message, spot: Spot) -> list[tuple[str, str]]:
-    """The bot's posts that belong to this question, by id and content, first to last.
+async def own_posts(rest: Rest, message: Message, spot: Spot) -> list[str]:
+    """The ids of the bot's posts that belong to this question, first to last.
 
     A post that replies to a question belongs to it, and one that replies to none to the question before.
     """
@@ -92,14 +92,14 @@ async def own_posts(rest: Rest, message: Message, spot: Spot) -> list[tuple[str,
         # Without Read Message History the nonce alone keeps a post from being repeated.
         return []
     me = await rest.me()
-    ours: list[tuple[str, str]] = []
+    ours: list[str] = []
     question = "" if spot.replies else message.id
     for data in sorted(found, key=lambda data: int(snowflake(data, "id") or 0)):
         if snowflake(item(data, "author"), "id") != me or not is_post(data):
             continue
         question = answered_by(data) or question
         if question == message.id:
-            ours.append((snowflake(data, "id"), string(data, "content")))
+            ours.append(snowflake(data, "id"))
     return ours
 
 

@@ -207,12 +207,23 @@ class DiscordServer:
         gone = {key: channel[key] for key in ("id", "guild_id", "parent_id", "type")}
         await self.gateway.dispatch("THREAD_DELETE", gone)
 
-    async def use(self, data: Json, *, author: str = "ann") -> Json:
+    async def press(self, message: Json, label: str, *, author: str = "ann") -> Json:
+        """Somebody presses a button under a post; returns what they see of the answer, as it comes."""
+        [token] = [
+            button["custom_id"]
+            for row in message["components"]
+            for button in row["components"]
+            if button["label"] == label
+        ]
+        data = {"custom_id": token, "component_type": 2}
+        return await self.use(data, author=author, kind=3)
+
+    async def use(self, data: Json, *, author: str = "ann", kind: int = 2) -> Json:
         """Somebody uses a command; returns what they see of the answer, as it comes."""
         interaction: Json = {
             "id": self.snowflake(),
             "application_id": self.application,
-            "type": 2,
+            "type": kind,
             "token": f"token-{self._last}",
             "version": 1,
             "guild_id": self.guild,
@@ -433,6 +444,7 @@ class DiscordServer:
             return told_as_json(self.told(self.messages[channel["id"]][self._nonces[nonce]]))
         message = self._message(channel["id"], self.users[self.bot], payload["content"].strip())
         message["flags"] = payload.get("flags", 0)
+        message["components"] = payload.get("components", [])
         self._refer(message, payload.get("message_reference"))
         self._keep(message)
         if nonce:
@@ -448,6 +460,7 @@ class DiscordServer:
         self._check(payload)
         message["content"] = payload["content"].strip()
         message["flags"] = payload.get("flags", message["flags"])
+        message["components"] = payload.get("components", message["components"])
         message["edited_timestamp"] = stamp()
         self._published(message, payload)
         await self.tell("MESSAGE_UPDATE", message)
@@ -594,6 +607,7 @@ class DiscordServer:
             "mention_roles": MENTIONS["roles"].findall(content),
             "attachments": [],
             "embeds": [],
+            "components": [],
             "pinned": False,
             "type": 0,
             "flags": 0,
@@ -683,6 +697,14 @@ class DiscordServer:
         if max(len(content), len(content.encode("utf-16-le")) // 2) > 2000:
             raise Refusal(400, 50035, "Invalid Form Body")
         if len(str(payload.get("nonce") or "")) > 25:
+            raise Refusal(400, 50035, "Invalid Form Body")
+        rows = payload.get("components") or []
+        buttons = [button for row in rows for button in row["components"]]
+        tokens = {button["custom_id"] for button in buttons}
+        fits = all(1 <= len(button["custom_id"]) <= 100 for button in buttons)
+        fits = fits and all(1 <= len(button["label"]) <= 80 for button in buttons)
+        fits = fits and len(rows) <= 5 and all(1 <= len(row["components"]) <= 5 for row in rows)
+        if not fits or len(tokens) != len(buttons):
             raise Refusal(400, 50035, "Invalid Form Body")
         allowed = payload.get("allowed_mentions") or {}
         if any(

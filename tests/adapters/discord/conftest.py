@@ -25,6 +25,7 @@ class FakeDesk:
         self.answers: dict[str, tuple[PostId, ...]] = {}
         """Message id → the posts that answered it."""
         self.card = Card("Estimate", "About $0.0034.")
+        self.pressed: list[tuple[str, str]] = []
         self.hold = asyncio.Event()
         self.hold.set()
         self.away = 0
@@ -53,7 +54,8 @@ class FakeDesk:
         return self.card
 
     async def press(self, button: str, person: str) -> Card | None:
-        return None
+        self.pressed.append((button, person))
+        return Card("Too late", "It is answered.") if button == "late" else None
 
     async def until(self, count: int) -> list[Message]:
         """Waits until so many messages were handed in."""

@@ -145,6 +145,19 @@ async def test_an_interaction_that_discord_no_longer_knows_is_dropped(
     assert len(desk.commands) == 1
 
 
+async def test_a_pressed_button_hands_its_token_to_the_desk(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen = await discord.use({"custom_id": "tok", "component_type": 2}, kind=3)
+    late = await discord.use({"custom_id": "late", "component_type": 2}, kind=3)
+    await discord.until(lambda: bool(late["contents"]))
+
+    ann = discord.person("ann")["id"]
+    assert sorted(desk.pressed) == [("late", ann), ("tok", ann)]
+    assert (seen["contents"], seen["acknowledged"] is not None) == ([], True)
+    assert late["contents"] == ["**Too late**\nIt is answered."]
+
+
 async def test_commands_are_registered_once_and_again_only_when_they_changed(
     discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
 ) -> None:

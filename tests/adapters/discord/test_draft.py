@@ -10,7 +10,7 @@ import pytest
 
 from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
-from bot.domain import Message, Reply
+from bot.domain import Button, Message, Reply
 from bot.errors import Outage, PermanentError, RateLimited, SetupError, ThreadsightError
 from tests.adapters.discord.conftest import claimed, made
 from tests.servers.discord import DM, FORUM, TEXT, THREAD, VOICE, DiscordServer, Fault
@@ -420,6 +420,29 @@ async def test_a_thread_always_has_a_name_that_discord_takes(
 
     given = discord.channels[question.id]["name"]
     assert given == name or (name is None and given)
+
+
+async def test_a_stop_button_stands_under_the_growing_answer_and_others_under_the_whole(
+    discord: DiscordServer, session: aiohttp.ClientSession
+) -> None:
+    async with made(discord, session, edit_seconds=0.01) as adapter:
+        question = await asked(discord)
+        draft = adapter.draft(replace(claimed(question), stop="s1"))
+        await draft.show("A")
+        await discord.until(lambda: labels(discord, question.id) == [["Stop"]])
+        await draft.show("word " * 500)
+        await discord.until(lambda: labels(discord, question.id) == [[], ["Stop"]])
+        again = Button("Try again", "a1", "primary")
+        await draft.finish(replace(ANSWER, text="word " * 500, buttons=(again,)))
+
+    assert labels(discord, question.id) == [[], ["Try again"]]
+
+
+def labels(discord: DiscordServer, channel: str) -> list[list[str]]:
+    return [
+        [button["label"] for row in post["components"] for button in row["components"]]
+        for post in discord.posts(channel)
+    ]
 
 
 async def test_fifty_answers_at_once_in_a_channel_are_all_there_once(

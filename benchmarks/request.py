@@ -27,10 +27,10 @@ import aiohttp
 
 from bot.domain import Answer, Ask, Attachment, Image, Message, Reply, ThreadId, Turn
 from bot.model import ChatCompletions
+from bot.model.request import Dialect, Load, compose
+from bot.model.shelf import Shelf
 from bot.ports import Store
 from bot.pricing import Prices
-from bot.request import Dialect, Load, compose
-from bot.shelf import Shelf
 from storage.store import open_store
 
 ROUNDS = 25

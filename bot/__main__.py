@@ -18,10 +18,10 @@ from adapters import terminal
 from bot import commands, doctor, facts, images, logs
 from bot.commands import Sized
 from bot.domain import Check, Message, Reply
-from bot.endpoint import Endpoint, links_allowed, probe
 from bot.engine import Engine, assembled, resolved, secret
 from bot.errors import PictureUnseen, SetupError, ThreadsightError
 from bot.links import links_in
+from bot.model import Endpoint, links_allowed, probe
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
 from bot.settings import Settings

@@ -1,6 +1,6 @@
 """What answers, built and connected; whoever builds it brings the store and the adapters."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +11,8 @@ from pydantic import SecretStr
 from bot import offline
 from bot.commands import Commands
 from bot.desk import Desk
-from bot.domain import Ask, ImageKey, ThreadId
-from bot.endpoint import links_allowed
-from bot.model import ChatCompletions
+from bot.domain import Ask, ThreadId
+from bot.model import ChatCompletions, Load, Shelf, links_allowed
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
 from bot.responder import Policy, Responder
@@ -75,7 +74,7 @@ async def assembled(
         if offline_only:
             url = (await stack.enter_async_context(offline.serve())).url
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        model = client(settings, session, url, prices, store.load)
+        model = client(settings, session, url, prices, Shelf(store.load).load)
         adapters = {} if adapters is None else adapters
         policy = Policy(
             ask=resolved(settings),
@@ -93,7 +92,7 @@ def client(
     session: aiohttp.ClientSession,
     url: str,
     prices: Prices,
-    load: Callable[[ImageKey], Awaitable[bytes]],
+    load: Load,
 ) -> ChatCompletions:
     """The model's API, at whatever address serves it."""
     return ChatCompletions(

@@ -23,7 +23,7 @@ from bot.domain import (
     Turn,
 )
 from bot.errors import PermanentError
-from bot.request import Dialect, Request, compose, limit_field_for
+from bot.model.request import Dialect, Request, compose, limit_field_for
 
 THREAD = ThreadId("test", "w", "c", "r")
 ASK = Ask(model="gpt-5.6-luna", instructions="Be brief.", thread_key="abc")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain import ImageKey
 from bot.errors import PictureUnseen
-from bot.shelf import Shelf
+from bot.model.shelf import Shelf
 
 
 def key(name: str, workspace: str = "w") -> ImageKey:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import Usage
-from bot.sse import MAX_EVENT_BYTES, Events, Unreadable, counted, read
+from bot.model.sse import MAX_EVENT_BYTES, Events, Unreadable, counted, read
 
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 LINES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)

@@ -20,7 +20,7 @@ from bot.errors import (
     ThreadsightError,
     TransientError,
 )
-from bot.request import Request
+from bot.model.request import Request
 
 Failure = TypeVar("Failure", bound=ThreadsightError)
 

@@ -7,8 +7,8 @@ import aiohttp
 
 from bot.domain import Finish, Usage
 from bot.errors import Outage, SetupError, Stalled, TransientError
-from bot.refusals import Refusal, charged, of_event
-from bot.sse import DONE, MAX_EVENT_BYTES, Events, Heard, Unreadable, read
+from bot.model.refusals import Refusal, charged, of_event
+from bot.model.sse import DONE, MAX_EVENT_BYTES, Events, Heard, Unreadable, read
 
 # A model's longest answer is some 128,000 tokens; more than this is no answer.
 MAX_ANSWER_CHARS = 2_000_000

@@ -16,14 +16,12 @@ import stamina
 
 from bot import tokens
 from bot.domain import Answer, Ask, Check, Turn, Usage
-from bot.endpoint import Endpoint, links_allowed, probe, read_at_most
 from bot.errors import Outage, SetupError, Stalled, ThreadsightError, TransientError
-from bot.listening import Listener
+from bot.model.endpoint import Endpoint, probe, read_at_most
+from bot.model.listening import Listener
+from bot.model.refusals import Refusal, charged, error_for, links_at_fault, of_response
+from bot.model.request import Dialect, LimitField, Load, Request, compose, limit_field_for
 from bot.pricing import Prices
-from bot.refusals import Refusal, charged, error_for, links_at_fault, of_response
-from bot.request import Dialect, LimitField, Load, Request, compose, limit_field_for
-
-__all__ = ["ChatCompletions", "links_allowed"]
 
 ATTEMPTS = 3
 CONNECT_SECONDS = 10.0

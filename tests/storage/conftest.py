@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from storage.store import SqlStore, migrate, open_store
+from storage.tables import metadata
 from tests.clock import Clock
 
 
@@ -22,6 +23,7 @@ class Server:
     address: str
     """A URL with `{name}` in the place of the database's name."""
     numbers: Iterator[int]
+    shared: str = ""
 
     def url(self, name: str) -> str:
         """The address of a database."""
@@ -37,6 +39,16 @@ class Server:
         name = f"test_{next(self.numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE pattern")
         return self.url(name)
+
+    def emptied(self) -> str:
+        """The URL of the one database that most tests share, with empty tables."""
+        with psycopg.connect(self.shared, autocommit=True) as connection:
+            connection.execute(EMPTY)
+        return self.shared
+
+
+# References to a row go before it.
+EMPTY = "; ".join(f"DELETE FROM {each.name}" for each in reversed(metadata.sorted_tables))
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +68,7 @@ def postgres() -> Iterator[Server]:
     server.execute("SELECT pg_reload_conf()")
     server.execute("CREATE DATABASE pattern")
     migrate(server.url("pattern"))
+    server.shared = server.create()
     yield server
     process.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +80,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.db"
     server: Server = request.getfixturevalue("postgres")
-    return server.create()
+    return server.emptied()
 
 
 @pytest.fixture

@@ -63,12 +63,16 @@ def test_migrating_twice_is_migrating_once(tmp_path: Path) -> None:
 
 async def test_a_database_of_a_newer_version_is_left_alone(url: str) -> None:
     async with open_database(url) as database:
-        await database.write(
-            lambda tx: tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'x'")
-        )
+        await database.write(lambda tx: tx.connection.exec_driver_sql(VERSION.format("newer")))
 
-    with pytest.raises(SetupError, match="newer version"):
-        migrate(url)
+        with pytest.raises(SetupError, match="newer version"):
+            migrate(url)
+
+        await database.write(lambda tx: tx.connection.exec_driver_sql(VERSION.format("0001")))
+    migrate(url)
+
+
+VERSION = "UPDATE alembic_version SET version_num = '{}'"
 
 
 def test_it_migrates_from_any_folder_and_says_nothing(tmp_path: Path) -> None:

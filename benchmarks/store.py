@@ -1,4 +1,4 @@
-"""The store on both databases, side by side: reading a thread, and taking in and settling questions."""
+"""The store on both databases, side by side: reading a thread, taking in and settling questions."""
 
 import asyncio
 import shutil
@@ -56,7 +56,7 @@ async def measure(url: str) -> dict[str, float]:
 
 
 async def rates(store: SqlStore) -> dict[str, float]:
-    """How many messages a second one process takes in and answers, with nothing else to wait for."""
+    """How many messages a second one process takes in and settles, with no model to wait for."""
     questions = [question(ThreadId("bench", "W", "C", f"r{n}"), n) for n in range(QUESTIONS)]
     started = time.perf_counter()
     await asyncio.gather(*(store.accept(each) for each in questions))

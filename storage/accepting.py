@@ -39,8 +39,8 @@ def accept(
 def merge(known: Message, arrived: Message) -> Message:
     """One message out of two deliveries, whichever came first.
 
-    The newest edit wins; of two deliveries of the same version the known one stays, with the attachments that only
-    the other brought. It is addressed if either was.
+    The newest edit wins; of two deliveries of the same version the known one stays, with the
+    attachments that only the other brought. It is addressed if either was.
     """
     if edit_time(arrived) > edit_time(known):
         newest, other = arrived, known
@@ -75,7 +75,7 @@ def united(
 
 
 def home(transaction: Transaction, message: Message, expires: float) -> Row[Any]:
-    """The thread that the message is known in, else the one that it names; locked, and kept for longer."""
+    """The thread that the message is known in, else the one that it names; locked and kept on."""
     known_in = select(messages.c.thread).where(of_post(message)).scalar_subquery()
     known = transaction.run(
         update(threads).where(threads.c.key == known_in).values(expires=expires).returning(threads)
@@ -129,7 +129,7 @@ def combine(
     now: float,
     quiet_until: float,
 ) -> bool:
-    """Merges a message with the one that is there, and makes it work again where its words changed."""
+    """Merges a message with the one that is there; where its words changed, it is work again."""
     place = ThreadId(thread.platform, thread.workspace, thread.channel, thread.root)
     files = transaction.all(with_forms(messages.c.key == known.key))
     before = to_message(known, place, files)
@@ -167,8 +167,10 @@ def waits_for_more(
     after: Message,
     now: float,
 ) -> bool:
-    """Whether a changed question is left alone for a while: whoever edits may not be done, and whoever
-    answers the old words has to hear of it first."""
+    """Whether a changed question is left alone for a while.
+
+    Whoever edits may not be done, and whoever answers the old words has to hear of it first.
+    """
     if thread.claimed == known.key:
         return True
     return edit_time(after) > edit_time(before) and is_next(transaction, thread, known, now)
@@ -213,7 +215,7 @@ def make_due(transaction: Transaction, thread: Row[Any], now: float) -> None:
 def refresh(
     transaction: Transaction, message: Row[Any], stored: list[Row[Any]], after: Message
 ) -> None:
-    """Brings the attachments up to date; those that stay keep their row and with it their number."""
+    """Brings the attachments up to date; those that stay keep their row and so their number."""
     known = {each.id: each for each in stored}
     kept = {each.id for each in after.attachments}
     gone = [each for each in stored if each.id not in kept]

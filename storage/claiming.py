@@ -131,7 +131,7 @@ def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> 
 
 
 def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: bool) -> None:
-    """Makes the thread due again after a while, bounded; a failure stays counted, nothing else is."""
+    """Makes the thread due again after a bounded while; only a failure stays counted."""
     message = held(transaction, claim)
     if not failed:
         transaction.run(

@@ -167,7 +167,7 @@ def erase_attachments(transaction: Transaction, scope: Scope, now: float) -> Non
 
 
 def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) -> None:
-    """Raises the version of unanswered questions that lost a file: whoever answers one stops, and it is due soon."""
+    """Raises the version of waiting questions that lost a file: one under way begins anew."""
     changed = (
         update(messages)
         .where(messages.c.key.in_(keys), WORK)

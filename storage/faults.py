@@ -1,4 +1,4 @@
-"""What the database says when it fails → our errors, each one plain sentence that names the mend."""
+"""What the database says when it fails → our errors: a plain sentence that names the mend."""
 
 import sqlite3
 

@@ -86,7 +86,7 @@ def messages_of(
 
 
 def give_numbers(transaction: Transaction, thread: int, files: Sequence[Row[Any]]) -> bool:
-    """Numbers attachments on from the last number ever given in the thread; whether there were any."""
+    """Numbers attachments on from the last number ever given; whether there were any to number."""
     new = [each.key for each in files if each.number is None]
     if not new:
         return False

@@ -18,7 +18,10 @@ NANO = Decimal(1_000_000_000)
 MOST_NANOS = 2**61
 # Everybody locks the budgets of a workspace in this order.
 IN_ORDER = (budgets.c.scope, budgets.c.subject, budgets.c.period)
-SPENT = "The budget of this {scope} for {period} has no room: ${left} are left, and this question may cost ${most}."
+SPENT = (
+    "The budget of this {scope} for {period} has no room: ${left} are left, and this question may "
+    "cost ${most}."
+)
 UNKNOWN_CALL = "This call is not one of this claim's."
 
 
@@ -56,8 +59,10 @@ def attempt(transaction: Transaction, claim: Claim, message: Row[Any], call: Cal
 
 
 def hold(transaction: Transaction, message: Row[Any], budget: Budget, reserve: int) -> int:
-    """Reserves in one budget, with the cap that holds now; raises BudgetSpent, and the caller's
-    transaction takes back what it reserved elsewhere."""
+    """Reserves in one budget, with the cap that holds now; raises BudgetSpent.
+
+    The transaction that it breaks takes back what was reserved elsewhere.
+    """
     cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
     row = {
         "platform": message.platform,

@@ -9,7 +9,7 @@ from psycopg.rows import RowFactory
 
 
 class BinaryCursor(Cursor[Any]):
-    """Reads results in binary: as text, a picture's bytes would come twice as long and be decoded."""
+    """Reads results in binary: as text, a picture's bytes would come twice as long."""
 
     def __init__(
         self, connection: Connection[Any], *, row_factory: RowFactory[Any] | None = None

@@ -1,4 +1,4 @@
-"""The Store on SQLite or PostgreSQL: each method is one transaction, told in the modules beside this one."""
+"""The Store on SQLite or PostgreSQL: each method is one transaction, told in a module beside."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -28,15 +28,8 @@ from bot.domain import (
 )
 from bot.errors import Outage, SetupError, Superseded, ThreadsightError
 from storage import accepting, claiming, conversation, erasure, faults, gallery, money, pressing
-from storage.database import (
-    Database,
-    Transaction,
-    database_file,
-    make_file,
-    migrate,
-    open_database,
-    parse,
-)
+from storage.database import Database, Transaction, migrate, open_database
+from storage.engines import database_file, make_file, parse
 
 __all__ = ["SqlStore", "migrate", "open_store"]
 
@@ -76,7 +69,7 @@ class SqlStore:
     async def claim(
         self, platforms: Collection[str], *, thread: ThreadId | None = None
     ) -> Claim | None:
-        """Takes the longest-due thread; a caller who is cancelled meanwhile leaves nothing claimed."""
+        """Takes the longest-due thread; a caller who is cancelled leaves nothing claimed."""
         taking = asyncio.ensure_future(
             self._database.write(
                 lambda tx: pressing.with_stop(
@@ -206,10 +199,10 @@ async def open_store(
     lease_seconds: float = 30,
     retention_days: int = 30,
 ) -> AsyncIterator[SqlStore]:
-    """A store that is ready to use and closed at the end; `exclusive` for the process that claiming.
+    """A store that is ready to use and closed at the end; `exclusive` for the bot, which claims.
 
-    On SQLite only one such process may live, so it takes back at once what a dead one held. Without a clock
-    the database's own counts. Raises SetupError or Outage.
+    On SQLite only one such process may live, so it takes back at once what a dead one held. Without
+    a clock the database's own counts. Raises SetupError or Outage.
     """
     address = parse(url)
     alone = exclusive and address.get_backend_name() == "sqlite"

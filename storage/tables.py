@@ -1,8 +1,8 @@
 """The tables. Promises are constraints here; nobody but `storage` reads a row.
 
-`key` is our own number for a row, `id` is what the platform calls it. Every name that comes from outside is unique
-under platform and workspace, so two workspaces can never meet; a child hangs on its parent's key. Moments are seconds
-since 1970 and money is whole nano-dollars.
+`key` is our own number for a row, `id` is what the platform calls it. Every name that comes from
+outside is unique under platform and workspace, so two workspaces can never meet; a child hangs on
+its parent's key. Moments are seconds since 1970 and money is whole nano-dollars.
 """
 
 from typing import Any
@@ -66,7 +66,8 @@ metadata = MetaData(
 def key() -> Column[int]:
     """Our own number for a row.
 
-    Where it must never be given twice, so that no late write meets a stranger, SQLite wants to hear it.
+    Where it must never be given twice, so that no late write meets a stranger, the table says
+    `sqlite_autoincrement`.
     """
     return Column("key", Whole, primary_key=True, autoincrement=True)
 

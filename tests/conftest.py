@@ -1,4 +1,4 @@
-"""What every part's tests may use: a real store on a file of its own, and the clock that it reads."""
+"""What every part's tests may use: a real store on a new file, and the clock that it reads."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

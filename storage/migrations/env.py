@@ -1,4 +1,4 @@
-"""What alembic runs for every migration: our connection, in the transaction that is already open."""
+"""What alembic runs for every migration, in the transaction that is already open."""
 
 from alembic import context
 

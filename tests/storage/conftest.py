@@ -1,4 +1,4 @@
-"""Both databases: a temporary file, and a real PostgreSQL server that lives as long as the tests."""
+"""Both databases: a temporary file, and a real PostgreSQL server for as long as the tests run."""
 
 import shutil
 import tempfile

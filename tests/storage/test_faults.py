@@ -22,12 +22,10 @@ from tests.storage.nouns import asked, claimed, message
 ROOT = Path(__file__).parents[2]
 
 
-async def test_a_locked_database_is_said_and_mends_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+async def test_a_locked_database_is_said_and_mends_itself(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    async with open_store(f"sqlite:///{path}") as store:
+    async with database.open_database(f"sqlite:///{path}", busy_seconds=0.05) as impatient:
+        store = SqlStore(impatient, lease_seconds=30, retention_days=30)
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")
 
@@ -97,7 +95,7 @@ def test_what_may_not_be_written_is_said(tmp_path: Path, what: str) -> None:
 
 
 def obey_modes() -> None:
-    """Lets the modes of files hold for root, too: without CAP_DAC_OVERRIDE, of which prctl(2) tells."""
+    """Lets the modes of files hold for root, too; see prctl(2) and CAP_DAC_OVERRIDE."""
     drop_from_bounding_set, may_override = 24, 1
     ctypes.CDLL(None).prctl(drop_from_bounding_set, may_override)
 

@@ -13,8 +13,8 @@ from tests.storage.nouns import PLATFORMS, message
 
 FRESH = count(1)
 
-# An edit's time decides its words, so two deliveries with the same time say the same; but one of them may bring
-# files that the other lacks.
+# An edit's time decides its words, so two deliveries with the same time say the same; but one of
+# them may bring files that the other lacks.
 DELIVERIES = st.lists(
     st.builds(
         lambda edit, files, addressed: message(
@@ -69,7 +69,7 @@ async def test_a_deletion_wins_wherever_it_comes(
 
 
 async def after(store: SqlStore, deliveries: Sequence[Message]) -> Message | None:
-    """What these deliveries leave: the addressed message, in a thread that reads the same each time."""
+    """The addressed message that these deliveries leave, its thread's name taken off."""
     thread = fresh_thread()
     for each in deliveries:
         await store.accept(replace(each, thread=thread), quiet=0.0)

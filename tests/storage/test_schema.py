@@ -15,7 +15,8 @@ from sqlalchemy import Text, create_engine
 from sqlalchemy.types import TypeEngine
 
 from bot.errors import SetupError
-from storage.database import open_database, parse
+from storage.database import open_database
+from storage.engines import parse
 from storage.store import migrate, open_store
 from storage.tables import Words, metadata
 from tests.storage.nouns import asked
@@ -42,7 +43,7 @@ def differ(
     there: TypeEngine[Any],
     wanted: TypeEngine[Any],
 ) -> bool | None:
-    """Whether the types differ; None leaves the judgement to alembic, which does not look into ours."""
+    """Whether the types differ; alembic judges (None), but it does not look into ours."""
     if not isinstance(wanted, Words):
         return None
     return not isinstance(there, Text) or there.collation not in ("C", None)

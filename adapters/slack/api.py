@@ -24,18 +24,20 @@ from adapters.slack.pace import Pace
 from bot.errors import Outage, PermanentError, RateLimited, SetupError
 
 CALL_SECONDS = 10.0
+HASTY_SECONDS = 5.0  # What only shows progress is not waited for as long.
 PATIENCE_SECONDS = (
     5.0  # A longer wait that Slack asks for is the worker's to plan, not ours to sit.
 )
 AGAIN = FixedValueRetryIntervalCalculator(0.3)  # seconds
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-# The tiers of docs.slack.dev/apis/web-api/rate-limits, per workspace and minute; posts: one a second
-# and channel, with short bursts.
-STARTS = 20 / 60
-APPENDS = 100 / 60
-UPDATES = 50 / 60
-POSTS = 1.0
+# docs.slack.dev/apis/web-api/rate-limits: calls a minute and workspace by tier (20, 100, 50), posts one a
+# second and channel. A bucket gives away its burst and a minute's refill in its first minute, which together
+# stay within the tier; updates leave room for those that complete an answer.
+STARTS, STARTS_BURST = 10 / 60, 10
+APPENDS, APPENDS_BURST = 80 / 60, 20
+UPDATES, UPDATES_BURST = 20 / 60, 10
+POSTS, POSTS_BURST = 1.0, 3
 
 Json = Mapping[str, Any]
 """An answer or a payload of Slack, as far as nobody has looked at it."""
@@ -109,9 +111,9 @@ class Api:
             AsyncServerErrorRetryHandler(2, AGAIN),
         )
         """Repeats as well: for what has the same effect however often it is done."""
-        self.starts = Pace(STARTS, burst=15)
-        self.appends = Pace(APPENDS, burst=20)
-        self.updates = Pace(UPDATES, burst=10)
+        self.starts = Pace(STARTS, STARTS_BURST)
+        self.appends = Pace(APPENDS, APPENDS_BURST)
+        self.updates = Pace(UPDATES, UPDATES_BURST)
         self.streams = True
         """False once Slack has said that it knows no streams."""
         self.statuses = True
@@ -139,7 +141,7 @@ class Api:
         """The pace of posts in a channel; channels at rest are forgotten."""
         if len(self._posts) > 1000:
             self._posts = {name: pace for name, pace in self._posts.items() if not pace.idle()}
-        return self._posts.setdefault(channel, Pace(POSTS, burst=3))
+        return self._posts.setdefault(channel, Pace(POSTS, POSTS_BURST))
 
     async def call(
         self, request: Awaitable[AsyncSlackResponse], *, seconds: float = CALL_SECONDS

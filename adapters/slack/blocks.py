@@ -16,7 +16,10 @@ MARKDOWN_LIMIT = (
 )
 SECTION_LIMIT = 2_900  # A section's text takes 3,000.
 SMALL_LIMIT = 2_800  # So does an element of a context block.
-SMALL_ELEMENTS = 10
+SMALL_TOTAL = (
+    5_000  # of all small print in one message, so that half a message is left for its text
+)
+SMALL_LINES = 60
 FALLBACK_LIMIT = 3_500  # chat.update refuses more than 4,000 as `text`.
 PLACEHOLDER = "Looking …"
 MARK = re.compile(r"ts-reply:(?P<question>\d+\.\d+):(?P<part>\d+)")
@@ -50,16 +53,17 @@ class Part:
 
 def compose(reply: Reply, question: str, *, plain: bool = False) -> list[Part]:
     """The messages that make up a reply to the question with this timestamp; at least one."""
-    small = [line for line in (*reply.footer, *reply.receipts) if line]
+    groups = grouped([harmless(line) for line in (*reply.footer, *reply.receipts) if line])
     limit = SECTION_LIMIT if plain else MARKDOWN_LIMIT
-    # A long list of receipts takes its room from the text, since both count towards one message.
-    limit = max(limit - max(0, sum(map(len, small)) - 1_500), limit // 2)
+    # A list of receipts takes its room from the text, since both count towards one message.
+    limit -= min(sum(map(len, groups[0])), limit // 2)
     measure = escaped_length if plain else len
     bodies = split(harmless(reply.text), limit, measure=measure) or [""]
+    small: list[list[str]] = [[] for _ in bodies[1:]] + groups
+    bodies += [""] * len(groups[1:])
     last = len(bodies)
     parts = []
-    for number, body in enumerate(bodies, start=1):
-        lines = small if number == last else []
+    for number, (body, lines) in enumerate(zip(bodies, small, strict=True), start=1):
         if last > 1:
             lines = [f"{number}/{last}", *lines]
         under = [context(lines, mark(question, number - 1))]
@@ -67,6 +71,16 @@ def compose(reply: Reply, question: str, *, plain: bool = False) -> list[Part]:
             under.append(actions(reply.buttons))
         parts.append(Part(body, tuple(under), fallback(body, lines), plain))
     return parts
+
+
+def grouped(lines: Sequence[str]) -> list[list[str]]:
+    """Small print in as many groups as it takes messages; at least one."""
+    groups: list[list[str]] = [[]]
+    for line in lines:
+        if sum(map(len, groups[-1])) + len(line) > SMALL_TOTAL or len(groups[-1]) >= SMALL_LINES:
+            groups.append([])
+        groups[-1].append(line[:SMALL_LIMIT])
+    return groups
 
 
 def partial(body: str, question: str) -> Part:
@@ -119,14 +133,14 @@ def context(lines: Sequence[str], block_id: str) -> Block:
     if not lines:
         return {"type": "divider", "block_id": block_id}
     elements = [{"type": "plain_text", "text": piece, "emoji": False} for piece in packed(lines)]
-    return {"type": "context", "elements": elements[:SMALL_ELEMENTS], "block_id": block_id}
+    return {"type": "context", "elements": elements, "block_id": block_id}
 
 
 def packed(lines: Iterable[str]) -> list[str]:
     """Lines put together into as few pieces as may be, none over the limit."""
     pieces: list[str] = []
     for line in lines:
-        line = harmless(line)[:SMALL_LIMIT]
+        line = line[:SMALL_LIMIT]
         if pieces and len(pieces[-1]) + 1 + len(line) <= SMALL_LIMIT:
             pieces[-1] += "\n" + line
         else:

@@ -132,15 +132,27 @@ class Commands:
         if address.scheme != "https" and not local:
             log.warning("a command came without an address to answer to")
             return
+        shown = blocks.card(card)
+        # Whatever Slack may have against the blocks, it takes the text.
+        if not await self.respond(url, shown):
+            await self.respond(url, {**shown, "blocks": []})
+
+    async def respond(self, url: str, message: Json) -> bool:
+        """Sends a message to a response address; True unless Slack refuses it."""
         try:
-            timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             async with self.api.session.post(
-                url, json=blocks.card(card), timeout=timeout, allow_redirects=False
+                url,
+                json=message,
+                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+                allow_redirects=False,
             ) as response:
-                if response.status != 200:
-                    log.warning("a command's answer was refused: %s", response.status)
+                if response.status == 200:
+                    return True
+                log.warning("a command's answer was refused: %s", response.status)
+                return False
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("a command's answer was lost: %s", type(error).__name__)
+            return True
 
 
 class Unreadable(Exception):

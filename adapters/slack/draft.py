@@ -190,16 +190,24 @@ class SlackDraft:
         if self.stream is not None:
             return await self.append(self.stream, body)
         if self.posts:
-            if not self.api.updates.take():
-                return False
-            self.pause(UPDATE_SECONDS)
-            await self.thread.update(self.posts[0], partial(body, self.question), hasty=True)
-            return True
+            return await self.update(self.posts[0], body)
         await self.look()
         if self.posts or not self.api.posts(self.channel).take():
             return False
         self.pause(UPDATE_SECONDS)
         await self.add(partial(body, self.question), hasty=True)
+        return True
+
+    async def update(self, post: PostId, body: str) -> bool:
+        """Replaces what a message shows so far."""
+        if not self.api.updates.take():
+            return False
+        self.pause(UPDATE_SECONDS)
+        try:
+            await self.thread.update(post, partial(body, self.question), hasty=True)
+        except RateLimited as error:
+            self.api.updates.hold(error.retry_after or 1.0)
+            return False
         return True
 
     async def append(self, stream: PostId, body: str) -> bool:
@@ -212,6 +220,9 @@ class SlackDraft:
         self.pause(APPEND_SECONDS)
         try:
             await self.thread.append(stream, more)
+        except RateLimited as error:
+            self.api.appends.hold(error.retry_after or 1.0)
+            return False
         except Refused as error:
             # Slack ends a stream after five minutes, and when the person stops it.
             log.info("a stream ended early: %s", error.code)

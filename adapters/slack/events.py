@@ -45,11 +45,10 @@ def changed(event: Json, workspace: str, channel: str, me: Identity) -> Message 
     if text(after, "subtype") == "tombstone":
         # A deleted message under which others stand: Slack keeps its place.
         return deleted(event, text(after, "ts"), workspace, channel, me)
-    edited_at = timestamp(text(table(after.get("edited")), "ts"))
-    if edited_at is None or after.get("edited") == before.get("edited"):
+    if edited_at(after) is None or edited_at(after) == edited_at(before):
         return None
     direct = text(event, "channel_type") == "im"
-    message = said(after, workspace, channel, me, mentioned=direct, edited_at=edited_at)
+    message = said(after, workspace, channel, me, mentioned=direct)
     if message is None:
         return None
     ours = concerns(message, after) or me.user in mentions(text(before, "text"))
@@ -75,7 +74,6 @@ def said(
     me: Identity,
     *,
     mentioned: bool,
-    edited_at: float | None = None,
 ) -> Message | None:
     """What a person posted."""
     sent_at = timestamp(text(event, "ts"))
@@ -93,7 +91,7 @@ def said(
         attachments=files(event),
         addressed=mentioned or me.user in named,
         to_others=bool(named - {me.user, author}) or calls_group(words),
-        edited_at=edited_at,
+        edited_at=edited_at(event),
     )
 
 
@@ -162,6 +160,11 @@ def by_bot(event: Json, me: Identity) -> bool:
 def concerns(message: Message, event: Json) -> bool:
     """Whether a message may be the bot's business: it speaks to the bot or stands in a thread."""
     return message.addressed or "thread_ts" in event
+
+
+def edited_at(event: Json) -> float | None:
+    """When a person last changed the message; a mention that an edit adds tells it as well."""
+    return timestamp(text(table(event.get("edited")), "ts"))
 
 
 def root_of(event: Json) -> str:

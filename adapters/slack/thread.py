@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from adapters.slack.api import Api, Json, Refused
+from adapters.slack.api import CALL_SECONDS, HASTY_SECONDS, Api, Json, Refused
 from adapters.slack.blocks import Part
 from adapters.slack.events import items, table, text
 from adapters.slack.probe import Identity
@@ -45,7 +45,8 @@ class Thread:
                 markdown_text=markdown or None,
                 recipient_team_id=self.question.thread.workspace,
                 recipient_user_id=self.question.author,
-            )
+            ),
+            seconds=HASTY_SECONDS,
         )
         return str(started["ts"])
 
@@ -54,7 +55,8 @@ class Thread:
         await self.api.call(
             self.api.hasty.chat_appendStream(
                 channel=self.channel, ts=stream, markdown_text=markdown
-            )
+            ),
+            seconds=HASTY_SECONDS,
         )
 
     async def complete(self, stream: PostId, markdown: str, part: Part) -> None:
@@ -81,7 +83,8 @@ class Thread:
         await self.api.call(
             client.chat_update(
                 channel=self.channel, ts=post, text=part.fallback, blocks=part.blocks
-            )
+            ),
+            seconds=HASTY_SECONDS if hasty else CALL_SECONDS,
         )
 
     async def post(self, part: Part, *, hasty: bool = False) -> PostId:
@@ -98,7 +101,8 @@ class Thread:
                     blocks=part.blocks,
                     unfurl_links=False,
                     unfurl_media=False,
-                )
+                ),
+                seconds=HASTY_SECONDS if hasty else CALL_SECONDS,
             )
         except RateLimited as error:
             self.api.posts(self.channel).hold(error.retry_after or 1.0)

@@ -707,6 +707,8 @@ class SlackServer:
 
     async def respond(self, request: web.Request) -> web.Response:
         answer = await request.json()
+        if self.fault("respond") is not None:
+            return web.Response(status=400, text="invalid_blocks")
         rules.check_blocks(answer.get("blocks") or [])
         self.ephemeral.append(answer)
         self.moved()

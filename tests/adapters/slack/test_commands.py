@@ -135,3 +135,14 @@ async def test_an_answer_goes_to_no_address_but_slack_s(
     await slack.until(lambda: delivery.acked_at and listening.commands)
 
     assert slack.ephemeral == []
+
+
+async def test_a_card_whose_blocks_are_refused_is_answered_as_text(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    slack.fail("respond", Fault())
+
+    slack.command("/vision")
+    await slack.until(lambda: slack.ephemeral)
+
+    assert rules.shown(slack.ephemeral[0]) == "Estimate\nAbout **$0.01**."

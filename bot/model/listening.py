@@ -97,7 +97,8 @@ class Listener:
         self.usage = heard.usage or self.usage
         self.finish = heard.finish or self.finish
         self.note(heard.words)
-        if self.finish is not None and self.usage is not None:
+        self.done = self.done or heard.last
+        if self.done or (self.finish is not None and self.usage is not None):
             self.over = True
         return heard
 

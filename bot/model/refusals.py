@@ -34,7 +34,7 @@ PICTURE_CODES = re.compile(
     r"|unsupported_image|empty_image|image_file_|failed_to_download_image|image_generation_user_error"
 )
 PICTURE_WORDS = re.compile(
-    r"unsupported image|invalid image|image data|(?:process|decode|parse|identify|load|open)\w* (?:the |this |your |an? )?"
+    r"unsupported image|invalid image|image data|base64 (?:data|decod)|(?:process|decode|parse|identify|load|open)\w* (?:the |this |your |an? )?"
     r"(?:input )?image|image (?:is |was |file )?(?:invalid|corrupt|malformed|could not|too (?:large|small))"
     r"|(?:size|dimension|format|resolution)s? (?:of|for) (?:the |this |your |an? )?image|input image may contain"
     r"|image (?:size|dimension|format|resolution)|image .{0,40}exceeds"
@@ -48,14 +48,14 @@ BLIND = re.compile(
     r"(?:image|vision|multi-?modal|image_url)[\w .,'`\"-]{0,60}?(?:not |un|n't |only )(?:be )?(?:support|enabled|available|accept|allow)"
     r"|(?:not|n't|cannot|no endpoints found that) (?:support|accept|process|have|handle|see)[\w ]{0,20} (?:image|vision|multi-?modal)"
     r"|not a (?:multi-?modal|vision)|unknown variant `?image_url|(?:missing data required for|no) image input"
-    r"|(?:content|each message).{0,40}must be a string|text[- ]only model"
+    r"|unmarshal array .{0,80}type string|(?:content|each message).{0,40}must be a string|text[- ]only model"
 )
 UNKNOWN_FIELD = re.compile(
     r"unsupported|not supported|unrecogni[sz]ed|unknown|not permitted|not allowed|unexpected|extra|forbidden|no longer"
 )
 NO_MODEL = re.compile(
     r"model_not_found|deploymentnotfound|model.{0,200}(?:does not exist|not found|not exist|no such"
-    r"|does not have access)|(?:does not have access to|no such|unknown|invalid) model|not a valid model|no endpoints found for"
+    r"|does not have access)|(?:does not have access to|no such|unknown|invalid) model|not a valid model|no endpoints (?:found|available)(?! that support)"
 )
 TOO_LARGE = re.compile(
     r"context_length_exceeded|context[ _](?:length|window|size)|request too large|too many (?:images|tokens)"
@@ -159,7 +159,13 @@ def links_at_fault(refusal: Refusal, request: Request, *, again: bool) -> frozen
     links = request.links
     if not links or not is_about_a_picture(refusal):
         return frozenset()
-    named = {number for number, url in links.items() if url.lower() in refusal.words}
+    # OpenAI names a file by the last part of its address alone.
+    named = {
+        number
+        for number, url in links.items()
+        if (name := re.split(r"[?#]", url, maxsplit=1)[0].rpartition("/")[2].lower())
+        and name in refusal.words
+    }
     place = place_of(refusal, request)
     if place in request.places.values() and place not in links and not named:
         return frozenset()
@@ -251,6 +257,9 @@ def charged(error: Failure) -> Failure:
 def words_of(error: object) -> str:
     """All that an error says, in lower case and on one line, to be searched."""
     try:
+        if isinstance(error, Mapping):
+            # Azure adds where in its own program it happened, which is full of words that mean nothing here.
+            error = {name: value for name, value in error.items() if name != "callstack"}
         told = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
     except (ValueError, RecursionError):
         told = ""

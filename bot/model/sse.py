@@ -13,7 +13,11 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_TOKENS = 100_000_000
 
 DONE = "[DONE]"
-FINISHES: Mapping[str, Finish] = {"length": "length", "content_filter": "filtered"}
+FINISHES: Mapping[str, Finish] = {
+    "length": "length",
+    "content_filter": "filtered",
+    "error": "cut",
+}
 
 
 class Unreadable(ValueError):
@@ -29,6 +33,8 @@ class Heard:
     """Whether the model was heard to think, without words."""
     finish: Finish | None = None
     usage: Usage | None = None
+    last: bool = False
+    """Whether it is the event that tells the usage and nothing else, which the API sends last."""
     fault: Mapping[str, object] | str | None = None
     """The `error` that the server put into its answer."""
 
@@ -102,7 +108,7 @@ def read(data: str) -> Heard:
     fault = chunk.get("error")
     if fault:
         return Heard(fault=fault if isinstance(fault, dict | str) else str(type(fault)))
-    choice = first_choice(chunk.get("choices"))
+    choice, usage = first_choice(chunk.get("choices")), counted(chunk.get("usage"))
     said = choice.get("delta") or choice.get("message")
     delta = said if isinstance(said, dict) else {}
     finish = choice.get("finish_reason")
@@ -110,7 +116,8 @@ def read(data: str) -> Heard:
         words=written(delta.get("content")) + written(delta.get("refusal")),
         thought=bool(delta.get("reasoning_content") or delta.get("reasoning")),
         finish=FINISHES.get(finish, "stop") if isinstance(finish, str) and finish else None,
-        usage=counted(chunk.get("usage")),
+        usage=usage,
+        last=usage is not None and chunk.get("choices") == [],
     )
 
 

@@ -57,10 +57,11 @@ async def test_a_follow_up_carries_the_same_bytes_again() -> None:
         Says("Zwölf Katzen 🐈", crlf=True, comments=3),
         Says("Zwölf Katzen 🐈", usage_in_last_chunk=True),
         Says("Zwölf Katzen 🐈", done=False),
+        Says("Zwölf Katzen 🐈", done=False, finish=None),
         Says("Zwölf Katzen 🐈", ignore_stream=True),
         Says("Zwölf Katzen 🐈", thoughts=["hm", "well"]),
     ],
-    ids=["drip", "crlf", "usage in last chunk", "no [DONE]", "no stream", "thoughts"],
+    ids=["drip", "crlf", "usage in last chunk", "no [DONE]", "no reason", "no stream", "thoughts"],
 )
 async def test_every_way_to_send_an_answer_is_heard(script: Says) -> None:
     async with ModelServer() as server, client(server) as model:
@@ -294,7 +295,7 @@ async def test_only_the_named_address_is_left_out_and_then_all() -> None:
             Fails(
                 400,
                 "invalid_image_url",
-                "Failed to download image from https://example.org/2.png",
+                "Failed to download image from 2.png. Image size exceeds the limit.",
             ),
             Fails(400, "invalid_image_url", "Error while downloading a file."),
             "nothing to see",

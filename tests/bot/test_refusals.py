@@ -26,6 +26,11 @@ REFUSALS: dict[str, tuple[Script, type[ThreadsightError], str]] = {
     "wrong path": (Fails(404, body=b"<html>nginx"), SetupError, "OPENAI_BASE_URL"),
     "moved": (Fails(307, headers={"Location": "http://evil.test/"}), SetupError, "OPENAI_BASE_URL"),
     "no credit": (Fails(429, "insufficient_quota", "You exceeded"), SetupError, "credit"),
+    "no endpoint": (
+        Fails(404, None, "No endpoints available matching your data policy"),
+        SetupError,
+        "BOT_MODEL",
+    ),
     "must pay": (Fails(402, None, "Payment Required"), SetupError, "credit"),
     "too long": (Fails(400, "context_length_exceeded", "Max 128000"), PermanentError, "more than"),
     "too big": (Fails(413, body=b"<html>413"), PermanentError, "more than the model takes"),
@@ -108,6 +113,17 @@ PICTURE_REFUSALS: dict[str, tuple[Fails, type[ThreadsightError], int | None]] = 
     "blind": (
         Fails(400, None, "Invalid content type. image_url is only supported by certain models."),
         SetupError,
+        None,
+    ),
+    "blind and old": (
+        Fails(400, None, "json: cannot unmarshal array into Go field content of type string"),
+        SetupError,
+        None,
+    ),
+    "broken": (Fails(400, None, "illegal base64 data at input byte 5"), PictureRefused, None),
+    "unreadable": (
+        Fails(400, "sanitizer_server_error", "You uploaded an unsupported image."),
+        PictureRefused,
         None,
     ),
     "blind vllm": (Fails(400, None, "llama is not a multimodal model"), SetupError, None),

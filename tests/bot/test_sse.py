@@ -145,6 +145,7 @@ def test_no_json_breaks_the_reader(value: object) -> None:
         ("content_filter", "filtered"),
         ("tool_calls", "stop"),
         ("eos", "stop"),
+        ("error", "cut"),
         (None, None),
         ("", None),
         (7, None),

@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "adapters.text",
         "adapters.discord",
     },
+    "adapters.web": {"bot.domain", "bot.errors", "bot.ports", "adapters.web"},
     "storage": {"bot.domain", "bot.errors", "storage"},
 }
 

@@ -1,0 +1,71 @@
+"""Hands to the desk what the channel holds, until the desk has stored it."""
+
+import asyncio
+import logging
+
+from adapters.web.channel import Channel
+from adapters.web.nouns import CHANNEL, PLATFORM, WORKSPACE, Post
+from bot.domain import Scope
+from bot.errors import ThreadsightError
+from bot.ports import Desk
+
+FIRST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 15.0
+STORING_SECONDS = 30.0  # longer than a busy database takes
+
+BROKEN = "The bot cannot take this in just now; it will be tried again."
+log = logging.getLogger("threadsight.web")
+
+
+class Delivery:
+    """The channel's post: what was said is handed in at least once, also after a crash."""
+
+    def __init__(self, channel: Channel, desk: Desk) -> None:
+        self.channel = channel
+        self.desk = desk
+
+    async def run(self) -> None:
+        """Hands in until cancelled; what was not taken is tried again with growing patience."""
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            self.channel.posted.clear()
+            trouble = await self.deliver()
+            self.channel.worry(trouble)
+            if not trouble:
+                wait = FIRST_WAIT_SECONDS
+                await self.channel.posted.wait()
+                continue
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, MAX_WAIT_SECONDS)
+
+    async def deliver(self) -> str:
+        """Hands in all that the desk has not stored; returns why not all of it, if so."""
+        try:
+            async with asyncio.timeout(STORING_SECONDS):
+                for number, root, gone in await self.channel.run(self.channel.memory.retractions):
+                    await self.retract(number, root, gone)
+            while posts := await self.channel.run(self.channel.memory.unheard):
+                for post in posts:
+                    async with asyncio.timeout(STORING_SECONDS):
+                        await self.hand_in(post)
+        except ThreadsightError as error:
+            log.warning("not taken in yet: %s", type(error).__name__)
+            return error.sentence
+        except TimeoutError:
+            log.warning("not taken in yet: TimeoutError")
+            return BROKEN
+        except Exception as error:
+            # A fault of ours: what was posted must not be lost for it, and only the log can tell where it is.
+            log.error("not taken in yet: %s", type(error).__name__)
+            return BROKEN
+        return ""
+
+    async def hand_in(self, post: Post) -> None:
+        await self.desk.accept(post.message)
+        await self.channel.run(self.channel.memory.hear, post.id, post.revision)
+
+    async def retract(self, number: int, root: str, gone: str) -> None:
+        scope = Scope(PLATFORM, WORKSPACE, CHANNEL, root, gone)
+        replies = await self.desk.retract(scope)
+        await self.channel.unsay([each.removeprefix("reply-") for each in replies])
+        await self.channel.run(self.channel.memory.retracted, number)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adapters.discord import render
 from adapters.discord.places import Places
 from adapters.discord.refusals import (
+    ARCHIVED,
     NOT_OUR_MESSAGE,
     REPLY_NEEDS_HISTORY,
     UNKNOWN_CHANNEL,
@@ -17,6 +18,7 @@ from adapters.discord.refusals import (
 )
 from adapters.discord.rest import Rest
 from adapters.discord.spot import Spot, find_spot, own_posts
+from adapters.discord.wire import Json, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import ThreadsightError, TransientError
 
@@ -25,10 +27,11 @@ NO_MENTIONS = {"parse": [], "replied_user": False}
 TYPING_SECONDS = 8.0  # Discord shows typing for ten.
 MOST_TYPING_SECONDS = 900.0  # as long as an answer may take
 AGAIN_SECONDS = 5.0  # after a failure, before the next look at what there is to show
-HURRY_SECONDS = 2.0  # for a post under way when the answer is complete
+HURRY_SECONDS = 2.0  # for a request under way when the answer is complete
 
 STOP = "Stop"
 
+CHANNEL = "/channels/{channel_id}"
 MESSAGES = "/channels/{channel_id}/messages"
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 TYPING = "/channels/{channel_id}/typing"
@@ -101,7 +104,7 @@ class DiscordDraft:
         self._text = ""
         self._shown = ""
         self._news = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._editing = False
         self._stream: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
@@ -115,40 +118,50 @@ class DiscordDraft:
 
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply; raises TransientError or PermanentError where Discord does not take it."""
-        await self.leave()
-        async with self._writing:
-            spot = await self._open()
-            contents = dressed(render.posts(reply), reply.buttons)
-            try:
-                await self._write(spot, contents)
-            except Refused as error:
-                if error.code not in (UNKNOWN_MESSAGE, NOT_OUR_MESSAGE):
-                    raise
-                # Somebody deleted a post of ours: what is left goes too, and all is posted anew.
-                await self._delete(0)
-                self._generation += 1
-                await self._write(spot, contents)
-            await self._delete(len(contents))
+        late = await self._hush()
+        spot = await self._open()
+        contents = dressed(render.posts(reply), reply.buttons)
+        try:
+            await self._write(spot, contents)
+        except Refused as error:
+            if error.code not in (UNKNOWN_MESSAGE, NOT_OUR_MESSAGE):
+                raise
+            # Somebody deleted a post of ours: what is left goes too, and all is posted anew.
+            await self._delete(0)
+            self._generation += 1
+            await self._write(spot, contents)
+        await self._delete(len(contents))
+        if late is not None:
+            await asyncio.wait([late])
+            for post in self._posts:
+                post.looks = None
+            await self._write(spot, contents)
         return self._names()
 
     async def leave(self) -> None:
         """Stops showing; what is there stays for whoever completes it."""
+        if late := await self._hush():
+            await cancelled(late)
+
+    async def withdraw(self) -> None:
+        """Deletes what was shown, and what may have been on its way."""
+        await self.leave()
+        with suppress(ThreadsightError):
+            if self._spot is not None:
+                await self._look(self._spot)
+            await self._delete(0)
+
+    async def _hush(self) -> asyncio.Task[None] | None:
+        """Ends the showing; returns it if an edit of it is still on its way and may arrive after others."""
         self._over.set()
         self._news.set()
         if self._stream is None:
-            return
-        # A post under way comes to its end, lest an older text arrive after the last one.
+            return None
         await asyncio.wait([self._stream], timeout=HURRY_SECONDS)
-        self._stream.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._stream
-
-    async def withdraw(self) -> None:
-        """Deletes what was shown."""
-        await self.leave()
-        with suppress(ThreadsightError):
-            async with self._writing:
-                await self._delete(0)
+        if self._editing and not self._stream.done():
+            return self._stream
+        await cancelled(self._stream)
+        return None
 
     async def _keep_showing(self) -> None:
         """Shows what is new as often as the pace allows; ends when all is shown, or nothing may be."""
@@ -169,18 +182,16 @@ class DiscordDraft:
                 return
 
     async def _show_now(self) -> None:
-        async with self._writing:
-            spot = await self._open()
+        spot = await self._open()
         if not self._text:
             await self._rest.call("POST", TYPING, channel_id=spot.channel)
             return
         if await self._over_within(self._pace.wait(spot.channel)):
             return
-        async with self._writing:
-            text = self._text
-            contents = [each for each in render.chunks(text) if render.legible(each)]
-            await self._write(spot, dressed(contents, self._stop))
-            self._shown = text
+        text = self._text
+        contents = [each for each in render.chunks(text) if render.legible(each)]
+        await self._write(spot, dressed(contents, self._stop), showing=True)
+        self._shown = text
 
     async def _over_within(self, seconds: float) -> bool:
         """Waits for our turn, but not when the answer is complete meanwhile: its last post waits for nobody."""
@@ -199,19 +210,26 @@ class DiscordDraft:
         if self._spot is None:
             spot = await find_spot(self._claim, rest=self._rest, places=self._places)
             if not spot.fresh:
-                there = await own_posts(self._rest, self._claim.message, spot)
-                posts = {post.id: post for post in self._posts}
-                posts |= {found: Post(found, spot.channel) for found in there}
-                self._posts = sorted(posts.values(), key=lambda post: int(post.id))
+                await self._look(spot)
             self._spot = spot
         return self._spot
 
-    async def _write(self, spot: Spot, contents: list[Looks]) -> None:
+    async def _look(self, spot: Spot) -> None:
+        posts = {post.id: post for post in self._posts}
+        for found in await own_posts(self._rest, self._claim.message, spot):
+            posts.setdefault(found, Post(found, spot.channel))
+        self._posts = sorted(posts.values(), key=lambda post: int(post.id))
+
+    async def _write(self, spot: Spot, contents: list[Looks], *, showing: bool = False) -> None:
         for index, looks in enumerate(contents):
+            if showing and self._over.is_set():
+                return
             if index == len(self._posts):
                 self._posts.append(await self._create(spot, index, looks))
-            elif self._posts[index].looks != looks:
+            if self._posts[index].looks != looks:
+                self._editing = showing
                 await self._edit(self._posts[index], looks)
+                self._editing = False
 
     async def _create(self, spot: Spot, index: int, looks: Looks) -> Post:
         payload: dict[str, object] = {
@@ -231,13 +249,24 @@ class DiscordDraft:
                 raise
             del payload["message_reference"]
             made = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
-        return Post(made, spot.channel, looks)
+        # Of an earlier try whose answer was lost, Discord gives back the post as that try made it.
+        new = string(made, "content").strip() == looks.content.strip()
+        return Post(snowflake(made, "id"), spot.channel, looks if new else None)
 
     async def _edit(self, post: Post, looks: Looks) -> None:
-        await self._rest.call(
-            "PATCH", MESSAGE, json=looks.payload, channel_id=post.channel, message_id=post.id
-        )
+        # Unknown until it is done, and after it if another came in between.
+        post.looks = None
+        try:
+            await self._patch(MESSAGE, looks.payload, channel_id=post.channel, message_id=post.id)
+        except Refused as error:
+            if error.code != ARCHIVED:
+                raise
+            await self._patch(CHANNEL, {"archived": False}, channel_id=post.channel)
+            await self._patch(MESSAGE, looks.payload, channel_id=post.channel, message_id=post.id)
         post.looks = looks
+
+    async def _patch(self, path: str, payload: Json, **ids: str) -> None:
+        await self._rest.call("PATCH", path, json=payload, query=None, **ids)
 
     async def _delete(self, start: int) -> None:
         """Deletes our posts from this one on, last first."""
@@ -263,6 +292,12 @@ def dressed(contents: list[str], buttons: tuple[Button, ...]) -> list[Looks]:
 def named(name: PostId) -> Post:
     channel, _, message = name.partition("/")
     return Post(message, channel)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Ends a task, and waits until it has."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def delete(rest: Rest, name: PostId) -> None:

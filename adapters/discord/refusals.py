@@ -10,6 +10,7 @@ MISSING_ACCESS = 50001
 NOT_OUR_MESSAGE = 50005
 EMPTY_MESSAGE = 50006
 MISSING_PERMISSION = 50013
+ARCHIVED = 50083
 REPLY_NEEDS_HISTORY = 160002
 THREAD_EXISTS = 160004
 
@@ -22,7 +23,7 @@ SENTENCES = {
         "Threads and Read Message History."
     ),
     50007: "This person takes no direct messages from me.",
-    50083: "This thread is archived, so I cannot write in it.",
+    ARCHIVED: "This thread is archived, so I cannot write in it.",
     160005: "This thread is locked, so I cannot write in it.",
     160006: "This server has too many active threads; close some of them.",
     200000: "The server's AutoMod does not let this answer through.",

@@ -61,9 +61,9 @@ class Rest:
         """Reads several objects."""
         return listed(await self.call("GET", path, query=query, **ids))
 
-    async def post(self, path: str, json: Json, **ids: str) -> str:
-        """Creates something and returns its id."""
-        return snowflake(mapping(await self.call("POST", path, json=json, query=None, **ids)), "id")
+    async def post(self, path: str, json: Json, **ids: str) -> Json:
+        """Creates something and returns it."""
+        return mapping(await self.call("POST", path, json=json, query=None, **ids))
 
     async def call(
         self,

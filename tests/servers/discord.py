@@ -269,6 +269,7 @@ class DiscordServer:
             ("GET", "/applications/{application}/commands", self._list_commands),
             ("PUT", "/applications/{application}/commands", self._put_commands),
             ("GET", "/channels/{channel}", self._get_channel),
+            ("PATCH", "/channels/{channel}", self._change_channel),
             ("POST", "/channels/{channel}/typing", self._typing),
             ("GET", messages, self._history),
             ("POST", messages, self._create),
@@ -412,6 +413,13 @@ class DiscordServer:
     async def _get_channel(self, request: web.Request) -> web.Response:
         return told_as_json(self._channel(request))
 
+    async def _change_channel(self, request: web.Request) -> web.Response:
+        channel, payload = self._channel(request), await request.json()
+        if channel["type"] != THREAD or channel.get("locked"):
+            raise Refusal(403, 50013)
+        channel["archived"] = payload["archived"]
+        return told_as_json(channel)
+
     async def _typing(self, request: web.Request) -> web.Response:
         self.typing.append((self._channel(request)["id"], time.monotonic()))
         self.changed.set()
@@ -438,6 +446,9 @@ class DiscordServer:
     async def _create(self, request: web.Request) -> web.Response:
         channel, payload = self._channel(request), await request.json()
         self._permit(channel, "send")
+        if channel.get("locked"):
+            raise Refusal(400, 160005)
+        channel["archived"] = False
         self._check(payload)
         nonce = payload.get("nonce")
         if nonce and payload.get("enforce_nonce") and nonce in self._nonces:
@@ -457,6 +468,8 @@ class DiscordServer:
         message, payload = self._found(request), await request.json()
         if message["author"]["id"] != self.bot:
             raise Refusal(403, 50005)
+        if self._channel(request).get("archived"):
+            raise Refusal(400, 50083, "Thread is archived")
         self._check(payload)
         message["content"] = payload["content"].strip()
         message["flags"] = payload.get("flags", message["flags"])

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from dataclasses import replace
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -274,6 +275,59 @@ async def test_one_failed_request_leaves_one_complete_reply(
     await draft.finish(ANSWER)
 
     assert discord.faults == {}
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
+async def test_an_edit_that_arrives_after_the_last_one_does_not_stay(
+    discord: DiscordServer, session: aiohttp.ClientSession
+) -> None:
+    async with made(discord, session, edit_seconds=0.01) as adapter:
+        question = await asked(discord)
+        draft = adapter.draft(claimed(question))
+        await draft.show("A")
+        await discord.until(lambda: discord.contents(question.id) == ["A"])
+        await draft.show("A h")
+        await discord.until(lambda: discord.contents(question.id) == ["A h"])
+        late = discord.faults[EDIT] = Fault("late")
+        await draft.show("A half")
+        await discord.until(lambda: EDIT not in discord.faults)
+        finishing = asyncio.create_task(draft.finish(ANSWER))
+        await discord.until(lambda: discord.contents(question.id) == ["A cat." + SMALL])
+        late.until.set()
+        await finishing
+
+    assert "A half" in [content for _, content, _ in discord.shown]
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
+@pytest.mark.parametrize("kind", ["lost", "late"])
+async def test_a_post_whose_answer_never_came_is_taken_up_with_the_newer_words(
+    kind: Literal["lost", "late"], discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    discord.limits = False
+    question = await asked(discord)
+    fault = discord.faults[CREATE] = Fault(kind, times=4 if kind == "lost" else 1)
+    draft = adapter.draft(claimed(question))
+    await draft.show("A")
+    await discord.until(lambda: CREATE not in discord.faults)
+    finishing = asyncio.create_task(draft.finish(ANSWER))
+    await discord.until(lambda: discord.contents(question.id) == ["A cat." + SMALL])
+    fault.until.set()
+    await finishing
+
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
+async def test_a_thread_that_was_put_away_meanwhile_is_opened_again(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    question = await asked(discord)
+    draft = adapter.draft(claimed(question))
+    await draft.show("A")
+    await discord.until(lambda: bool(discord.contents(question.id)))
+    discord.channels[question.id]["archived"] = True
+    await draft.finish(ANSWER)
+
     assert discord.contents(question.id) == ["A cat." + SMALL]
 
 

@@ -1,5 +1,6 @@
 """The contract of all adapters, on Discord."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import aiohttp
 import pytest
 
 from adapters.discord import DiscordAdapter
-from tests.adapters.contract import Contract, Upload
+from tests.adapters.contract import Contract, Upload, png
 from tests.adapters.house import HouseStage
 from tests.servers.discord import THREAD, DiscordServer
+from tests.servers.openai import Says
 
 
 class DiscordStage(HouseStage):
@@ -102,3 +104,49 @@ async def machine(tmp_path: Path) -> AsyncIterator[DiscordStage]:
 
 class TestDiscord(Contract):
     """What every adapter must do."""
+
+    async def test_what_was_asked_while_the_bot_was_away_is_answered_when_it_is_back(
+        self, machine: DiscordStage
+    ) -> None:
+        machine.answers("Here.")
+        picture = Upload("a.png", png(1))
+
+        first = await machine.post(f"{machine.mention} one", [picture])
+        await machine.answered(first)
+        await machine.stop()
+        missed = await machine.post(f"{machine.mention} two", [picture], author="bob")
+        follow_up = await machine.post("and now?", thread=first)
+        await machine.start()
+        await machine.answered(missed)
+        await machine.answered(first, 2)
+
+        assert follow_up
+        assert len(machine.asked()) == 3
+
+    async def test_fifty_questions_at_once_in_a_channel_are_all_answered_once(
+        self, stage: DiscordStage
+    ) -> None:
+        stage.model.scripts = deque(Says("Here.") for _ in range(60))
+        asked = [
+            await stage.post(f"{stage.mention} {n}?", [Upload("a.png", png(n % 4))])
+            for n in range(50)
+        ]
+        for question in asked:
+            await stage.answered(question)
+
+        assert all(len(stage.visible(question)) == 1 for question in asked)
+        assert len(stage.asked()) == 50
+        assert not stage.strays()
+
+    async def test_no_word_picture_or_token_reaches_a_log(
+        self, stage: DiscordStage, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        stage.answers("canary-answer")
+
+        upload = Upload("canary-file.png", png(1))
+        question = await stage.post(f"{stage.mention} canary-question", [upload])
+        await stage.answered(question)
+
+        assert "canary" not in caplog.text
+        assert DiscordServer.token not in caplog.text

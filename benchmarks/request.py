@@ -1,7 +1,8 @@
 """The model request: a follow-up with ten stored pictures, from our store to the model's server.
 
-Time: from the call until the server has the whole body, for ways side by side in one run. Memory: what the
-process grows by while fifty different threads wait for their answers. The server is another process.
+Time: from the call until the server has the whole body, for ways side by side in one run. Memory:
+what the process grows by while fifty different threads wait for their answers. The server is
+another process.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 class Sink:
-    """The address of a model's server that takes bodies, notes when, and answers with that moment."""
+    """Where a model's server is that takes bodies, notes when, and answers with that moment."""
 
     def __init__(self, port: int, waiting: Semaphore, gate: Event) -> None:
         self.port = port

@@ -1,7 +1,7 @@
-"""Usage → money. Decimal, rounded half-even to the nano-dollar for each call; an unknown price is None, never 0.
+"""Usage → money. Decimal, rounded half-even to the nano-dollar a call; unknown is None, never 0.
 
-A price comes from the installer's file, else from the list prices of genai-prices by the model's name, whatever
-the endpoint's address; nothing here ever asks a network.
+A price comes from the installer's file, else from the list prices of genai-prices by the model's
+name, whatever the endpoint's address; nothing here ever asks a network.
 """
 
 import json
@@ -24,7 +24,7 @@ from bot.errors import SetupError
 NANO_DOLLAR = Decimal("1e-9")
 SHOWN = Decimal("0.0001")
 MILLION = 1_000_000
-# Longer than any model's name; a longer one is nonsense, and each lookup that fails is remembered by the library.
+# Longer than any model's name; the library remembers each name that it did not find.
 MAX_NAME_CHARS = 200
 KEYS = ("input", "output", "cached", "cache_write")
 # What a provider appends to a model's name for its release: `-2025-08-07` or `-20250807`.
@@ -82,7 +82,7 @@ class Prices:
 
     @classmethod
     def load(cls, path: Path | None, *, free: bool = False) -> Self:
-        """Reads the installer's price file, if there is one; raises SetupError that names what is wrong in it."""
+        """Reads the installer's price file, if any; raises SetupError that names what is wrong."""
         if path is None:
             return cls(free=free)
         return cls(read_file(path), path.name, free)
@@ -101,7 +101,7 @@ class Prices:
         return price.cost(usage).quantize(NANO_DOLLAR, ROUND_HALF_EVEN)
 
     def most(self, model: str, input_tokens: int | None, limit: int) -> Decimal | None:
-        """The most that a call can cost: all of its input at the dearest price, and an answer of `limit` tokens."""
+        """The most that a call can cost: all input at its dearest, an answer of `limit` tokens."""
         if input_tokens is None:
             return None
         kinds = (
@@ -153,7 +153,7 @@ def sound(usage: Usage) -> bool:
 
 
 def find(model: str) -> ListPrice | None:
-    """The list's entry for a model by its name, with or without its provider, release or Azure's spelling."""
+    """The list's entry for a model, named with or without its provider and release."""
     snapshot = get_snapshot()
     for name in names(model):
         for where, what in searches(name):
@@ -166,7 +166,7 @@ def searches(name: str) -> Iterator[tuple[str | None, str]]:
     """Provider and name to look for, the likeliest first."""
     provider, slash, rest = name.rpartition("/")
     if slash:
-        # A name with a slash says whose model it is; OpenRouter, which sells under such names, lists most.
+        # A name with a slash says whose model it is; OpenRouter lists most of such names.
         yield provider, rest
         yield "openrouter", name
     yield None, rest
@@ -215,7 +215,8 @@ def read_file(path: Path) -> dict[str, Price]:
         raise SetupError(f"BOT_PRICES names {path}, which is not JSON in UTF-8.") from error
     if not isinstance(content, dict):
         raise SetupError(
-            f'{path} should hold {{"model": {{"input": 0.2, "output": 1.2}}}}, in USD per million tokens.'
+            f'{path} should hold {{"model": {{"input": 0.2, "output": 1.2}}}}, '
+            "in USD per million tokens."
         )
     return {
         model.strip().lower(): read_price(path, model, entry) for model, entry in content.items()
@@ -223,7 +224,7 @@ def read_file(path: Path) -> dict[str, Price]:
 
 
 def read_price(path: Path, model: str, entry: object) -> Price:
-    """One model's prices; without one of its own, cached or cache-written input costs what input costs."""
+    """One model's prices; cached or cache-written input without a price costs what input costs."""
     if not isinstance(entry, dict):
         raise SetupError(
             f'{path}: "{model}" should hold "input" and "output", in USD per million tokens.'
@@ -247,7 +248,7 @@ def read_amount(path: Path, model: str, key: str, value: object) -> Decimal:
         amount = Decimal(value) if isinstance(value, str | Decimal) else None
     except InvalidOperation:
         amount = None
-    # A thousand times the dearest model there is: what is more is a slip, such as a price per token.
+    # A thousand times the dearest model there is: what is more is a slip.
     if amount is None or not amount.is_finite() or not 0 <= amount <= MILLION:
         raise SetupError(
             f'{path}: "{key}" of "{model}" should be USD per million tokens, such as 0.25.'

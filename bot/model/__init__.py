@@ -1,7 +1,8 @@
-"""The model behind a chat-completions API, the only wire format: a question goes out, words and a price come back.
+"""The model behind a chat-completions API: a question goes out, words and a price come back.
 
-`client` asks and decides what may be asked again, `request` writes the body, `listening` and `sse` hear the answer,
-`refusals` understand what comes instead of one, `endpoint` knows the server, `shelf` keeps pictures at hand.
+`client` asks and decides what may be asked again, `request` writes the body, `listening` and `sse`
+hear the answer, `refusals` understands what comes instead of one, `endpoint` knows the server, and
+`shelf` keeps pictures at hand.
 """
 
 from bot.model.client import ChatCompletions

@@ -1,7 +1,8 @@
 """Turns → one chat-completions request → a streamed Answer; the only wire format.
 
-A request is sent again only while nothing was said and nothing can have been charged: the server was not
-reached, asked us to wait, or had a fault. Once it took the whole question, or words have come, it never is.
+A request is sent again only while nothing was said and nothing can have been charged: the server
+was not reached, asked us to wait, or had a fault. Once it took the whole question, or words have
+come, it never is.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ class ChatCompletions:
         self.refused_fields: set[str] = set()
 
     async def answer(self, turns: Sequence[Turn], ask: Ask) -> AsyncGenerator[str | Answer, None]:
-        """Yields words as they come, and last the whole Answer; raises before any word, never after one."""
+        """Yields words as they come, last the whole Answer; raises only before the first word."""
         exchange = await self.exchange(turns, ask)
         listener = Listener(exchange.response, self.stall_seconds)
         try:
@@ -90,11 +91,11 @@ class ChatCompletions:
         yield answer
 
     async def probe(self, model: str) -> tuple[Check, ...]:
-        """Looks whether the endpoint is there, takes the key and lists the model; asks nothing that costs."""
+        """Looks whether the endpoint is there, takes the key and lists the model, at no cost."""
         return await probe(self.session, self.endpoint, model)
 
     async def exchange(self, turns: Sequence[Turn], ask: Ask) -> Exchange:
-        """Sends the question and mends what the server refuses without a charge, each thing once."""
+        """Sends the question and mends what the server refuses at no charge, each thing once."""
         unseen: frozenset[int] = frozenset()
         mends = 0
         while True:
@@ -206,7 +207,7 @@ class ChatCompletions:
         )
 
     def learn(self, refusal: Refusal, model: str, dialect: Dialect) -> bool:
-        """Notes a field that the server does not know; True when the next request will be another one.
+        """Notes a field that the server does not know; True if the next request will be another.
 
         That is so too when another question has learned it while this one was on its way.
         """
@@ -252,13 +253,13 @@ class Sending:
         """A piece went out: the server is awake, so patience starts anew."""
         if self.patience is not None:
             patience, seconds = self.patience
-            # The answer may have begun before the question's end; then nobody waits on this any more.
+            # The answer may have begun before the question's end; then nobody waits on this.
             with contextlib.suppress(RuntimeError):
                 patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def broken_while_sending() -> Outage:
-    """The server is there and does not take the question: it costs nothing, but does not pass by itself."""
+    """The server is there and does not take the question: free, but it may never pass."""
     error = Outage(
         "The model's server broke off while it took the question; trying again may help."
     )
@@ -276,7 +277,7 @@ def worth_another_try(error: Exception) -> bool | float:
 
 
 def estimate(request: Request, model: str, said: str) -> tuple[Usage, bool]:
-    """Our own count of a call, and whether it holds every picture; for when the API never told its own."""
+    """Our own count of a call whose usage never came, and whether it holds every picture."""
     rule = tokens.rule(model)
     counts = [
         rule.count(shape.width or 0, shape.height or 0, detail)

@@ -1,4 +1,4 @@
-"""Where the model is: addresses and headers of an endpoint, and a look whether all is well there."""
+"""Where the model is: an endpoint's addresses and headers, and a look whether all is well."""
 
 import asyncio
 import json
@@ -53,14 +53,14 @@ class Endpoint:
 
 
 def links_allowed(url: str) -> bool:
-    """Whether pictures' addresses may be sent to this endpoint: OpenAI's own fetches them, others may not."""
+    """Whether pictures may be sent by their address: OpenAI's own endpoint fetches them."""
     return Endpoint.of(url, None).openai
 
 
 async def probe(
     session: aiohttp.ClientSession, endpoint: Endpoint, model: str
 ) -> tuple[Check, ...]:
-    """Asks for the list of models, which costs nothing: is it there, does it take the key, has it the model?"""
+    """Asks for the list of models: is the server there, does it take the key, has it the model?"""
     try:
         async with (
             asyncio.timeout(PROBE_SECONDS),

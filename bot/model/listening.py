@@ -12,7 +12,7 @@ from bot.model.sse import DONE, MAX_EVENT_BYTES, Events, Heard, Unreadable, read
 
 # A model's longest answer is some 128,000 tokens; more than this is no answer.
 MAX_ANSWER_CHARS = 2_000_000
-# After its last word a server tells the usage at once or never; nobody should wait long for a figure.
+# After its last word a server tells the usage at once or never; a figure is not worth a long wait.
 USAGE_SECONDS = 5.0
 BLANK = b"\xef\xbb\xbf \t\r\n"
 # A connection is kept for the next question only if it is free as good as at once.
@@ -49,13 +49,13 @@ class Listener:
 
     @property
     def complete(self) -> bool:
-        """Whether there is something to show or to bill: then a stream that breaks is an end like another."""
+        """Whether there is something to show or to bill: then a broken stream is an end, too."""
         return bool(self.said or self.usage) or self.outcome != "cut"
 
     async def words(self) -> str:
         """The next words; empty at the end.
 
-        While nothing was said it raises Stalled, or Outage for a stream that breaks; later that is the end.
+        Before the first it raises Stalled, or Outage when the stream breaks; later that is the end.
         """
         try:
             async with asyncio.timeout(self.stall_seconds) as patience:

@@ -1,6 +1,7 @@
-"""What a model's server answers instead of words → the error that says whether to try again, and the mend.
+"""What a server answers instead of words → the error that says whether to try again, and the mend.
 
-The server's own sentence is read for its meaning and never passed on: it may echo keys, texts or addresses.
+The server's own sentence is read for its meaning and never passed on: it may echo keys, texts or
+addresses.
 """
 
 import json
@@ -24,49 +25,103 @@ from bot.model.request import Request
 
 Failure = TypeVar("Failure", bound=ThreadsightError)
 
+
+def either(*patterns: str) -> re.Pattern[str]:
+    """Any of these, anywhere in what a server says."""
+    return re.compile("|".join(patterns))
+
+
 # More of an error's text than this is a web page, and what follows says nothing about the error.
 MAX_MESSAGE_CHARS = 4_000
 # A day: whoever names a longer wait has most likely told the time wrong.
 MAX_RETRY_AFTER = 86_400.0
 
-PICTURE_CODES = re.compile(
-    r"invalid_image|image_parse_error|invalid_base64|image_content_policy|image_too_(?:large|small)"
-    r"|unsupported_image|empty_image|image_file_|failed_to_download_image|image_generation_user_error"
+PICTURE_CODES = either(
+    r"invalid_image",
+    r"image_parse_error",
+    r"invalid_base64",
+    r"image_content_policy",
+    r"image_too_(?:large|small)",
+    r"unsupported_image",
+    r"empty_image",
+    r"image_file_",
+    r"failed_to_download_image",
 )
-PICTURE_WORDS = re.compile(
-    r"unsupported image|invalid image|image data|base64 (?:data|decod)|(?:process|decode|parse|identify|load|open)\w* (?:the |this |your |an? )?"
-    r"(?:input )?image|image (?:is |was |file )?(?:invalid|corrupt|malformed|could not|too (?:large|small))"
-    r"|(?:size|dimension|format|resolution)s? (?:of|for) (?:the |this |your |an? )?image|input image may contain"
-    r"|image (?:size|dimension|format|resolution)|image .{0,40}exceeds"
+PICTURE_WORDS = either(
+    r"unsupported image",
+    r"invalid image",
+    r"image data",
+    r"input image may contain",
+    r"base64 (?:data|decod)",
+    r"(?:process|decode|parse|identify|load|open)\w* (?:(?:the|this|your|an?) )?(?:input )?image",
+    r"image (?:is |was |file )?(?:invalid|corrupt|malformed|could not|too (?:large|small))",
+    r"(?:size|dimension|format|resolution)s? (?:of|for) (?:(?:the|this|your|an?) )?image",
+    r"image (?:size|dimension|format|resolution)",
+    r"image .{0,40}exceeds",
 )
-LINK_WORDS = re.compile(
-    r"(?:timeout while|error while|failed|unable|could not|cannot|can't)[\w ]{0,20} (?:to )?"
-    r"(?:download|fetch|access|retriev)|download\w* (?:failed|error|timed out)|failed_to_download_image"
-    r"|invalid_image_url|(?:download|fetch)\w* (?:the |an? )?(?:image|file|url)"
+LINK_WORDS = either(
+    r"(?:timeout|error) while[\w ]{0,20} (?:download|fetch|access|retriev)",
+    r"(?:failed|unable|could not|cannot|can't)[\w ]{0,20} (?:download|fetch|access|retriev)",
+    r"download\w* (?:failed|error|timed out)",
+    r"(?:download|fetch)\w* (?:(?:the|an?) )?(?:image|file|url)",
+    r"failed_to_download_image",
+    r"invalid_image_url",
 )
-BLIND = re.compile(
-    r"(?:image|vision|multi-?modal|image_url)[\w .,'`\"-]{0,60}?(?:not |un|n't |only )(?:be )?(?:support|enabled|available|accept|allow)"
-    r"|(?:not|n't|cannot|no endpoints found that) (?:support|accept|process|have|handle|see)[\w ]{0,20} (?:image|vision|multi-?modal)"
-    r"|not a (?:multi-?modal|vision)|unknown variant `?image_url|(?:missing data required for|no) image input"
-    r"|unmarshal array .{0,80}type string|(?:content|each message).{0,40}must be a string|text[- ]only model"
+BLIND = either(
+    r"(?:image|vision|multi-?modal)[\w .,'`\"-]{0,60}?(?:not |un|n't |only )(?:be )?"
+    r"(?:support|enabled|available|accept|allow)",
+    r"(?:not|n't|cannot|no endpoints found that) (?:support|accept|process|have|handle|see)"
+    r"[\w ]{0,20} (?:image|vision|multi-?modal)",
+    r"not a (?:multi-?modal|vision)",
+    r"unknown variant `?image_url",
+    r"(?:missing data required for|no) image input",
+    r"unmarshal array .{0,80}type string",
+    r"(?:content|each message).{0,40}must be a string",
+    r"text[- ]only model",
 )
-UNKNOWN_FIELD = re.compile(
-    r"unsupported|not supported|unrecogni[sz]ed|unknown|not permitted|not allowed|unexpected|extra|forbidden|no longer"
+UNKNOWN_FIELD = either(
+    r"unsupported",
+    r"not (?:supported|permitted|allowed)",
+    r"no longer",
+    r"unrecogni[sz]ed",
+    r"unknown",
+    r"unexpected",
+    r"extra",
+    r"forbidden",
 )
-NO_MODEL = re.compile(
-    r"model_not_found|deploymentnotfound|model.{0,200}(?:does not exist|not found|not exist|no such"
-    r"|does not have access)|(?:does not have access to|no such|unknown|invalid) model|not a valid model|no endpoints (?:found|available)(?! that support)"
+NO_MODEL = either(
+    r"model_not_found",
+    r"deploymentnotfound",
+    r"model.{0,200}(?:does not exist|not found|not exist|no such|does not have access)",
+    r"(?:does not have access to|no such|unknown|invalid) model",
+    r"not a valid model",
+    r"no endpoints (?:found|available)(?! that support)",
 )
-TOO_LARGE = re.compile(
-    r"context_length_exceeded|context[ _](?:length|window|size)|request too large|too many (?:images|tokens)"
-    r"|at most \d+ image|payload too large|string_above_max_length|prompt is too long|exceed_context_size|maximum .{0,30}tokens"
-    r"|reduce the length|body too large|entity too large|max_images"
+TOO_LARGE = either(
+    r"context_length_exceeded",
+    r"exceed_context_size",
+    r"context[ _](?:length|window|size)",
+    r"(?:request|body|entity|payload) too large",
+    r"too many (?:images|tokens)",
+    r"at most \d+ image",
+    r"max_images",
+    r"string_above_max_length",
+    r"prompt is too long",
+    r"maximum .{0,30}tokens",
+    r"reduce the length",
 )
-NO_CREDIT = re.compile(
-    r"insufficient_quota|billing_hard_limit|billing_not_active|insufficient (?:credit|balance|funds)|account_deactivated"
-    r"|more credits|insufficient_balance"
+NO_CREDIT = either(
+    r"insufficient_quota",
+    r"insufficient_balance",
+    r"insufficient (?:credit|balance|funds)",
+    r"billing_hard_limit",
+    r"billing_not_active",
+    r"account_deactivated",
+    r"more credits",
 )
-FILTERED = re.compile(r"content_filter|content_policy|safety system|responsibleaipolicy|moderation")
+FILTERED = either(
+    r"content_filter", r"content_policy", r"safety system", r"responsibleaipolicy", r"moderation"
+)
 LIMIT = re.compile(r"max_(?:completion_)?tokens")
 PLACE = re.compile(r"messages\W+(\d+)\W+(?:[a-z]+\W+)?content\W+(\d+)")
 
@@ -134,7 +189,7 @@ def error_for(
         return picture_refused(refusal, request)
     if pictures and BLIND.search(words) and refusal.status != 429:
         return SetupError(
-            f"The model {model} cannot see pictures at this endpoint; set BOT_MODEL to one that can."
+            f"{model} cannot see pictures at this endpoint; set BOT_MODEL to a model that can."
         )
     if refusal.status == 413 or TOO_LARGE.search(words):
         return too_large()
@@ -152,9 +207,10 @@ def is_about_a_picture(refusal: Refusal) -> bool:
 
 
 def links_at_fault(refusal: Refusal, request: Request, *, again: bool) -> frozenset[int]:
-    """The numbers of the linked pictures that may be at fault: those it names, else all; none if it is not that.
+    """The numbers of the linked pictures that may be at fault: those it names, else all of them.
 
-    `again` says that some were left out before: then all the others go, so that the asking comes to an end.
+    None if it is not that. `again` says that some were left out before: then all the others go, so
+    that the asking comes to an end.
     """
     links = request.links
     if not links or not is_about_a_picture(refusal):
@@ -215,7 +271,8 @@ def by_status(refusal: Refusal) -> ThreadsightError:
         )
     if status in (404, 405) or 300 <= status < 400:
         return SetupError(
-            "There are no chat completions at the model's address; check OPENAI_BASE_URL (most end in /v1)."
+            "There are no chat completions at the model's address; check OPENAI_BASE_URL "
+            "(most end in /v1)."
         )
     if LIMIT.search(refusal.words) and not UNKNOWN_FIELD.search(refusal.words):
         return SetupError("The model does not take so long an answer; lower BOT_MAX_TOKENS.")
@@ -258,7 +315,7 @@ def words_of(error: object) -> str:
     """All that an error says, in lower case and on one line, to be searched."""
     try:
         if isinstance(error, Mapping):
-            # Azure adds where in its own program it happened, which is full of words that mean nothing here.
+            # Azure adds where in its own program it happened: many words that mean nothing here.
             error = {name: value for name, value in error.items() if name != "callstack"}
         told = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -267,7 +324,7 @@ def words_of(error: object) -> str:
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After`, which is a number of seconds or a date."""
+    """Seconds to wait by `retry-after-ms` or by `Retry-After`, a number of seconds or a date."""
     told = headers.get("retry-after-ms", "")
     if (milliseconds := number(told)) is not None:
         return min(milliseconds / 1000, MAX_RETRY_AFTER)

@@ -1,4 +1,4 @@
-"""Turns → one chat-completions request, as pieces: words as bytes, pictures by name until they are sent."""
+"""Turns → one chat-completions request: words as bytes, pictures by name until they are sent."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SLICE_BYTES = 96 * 1024
 MAX_LABEL_CHARS = 80
 MAX_AUTHOR_CHARS = 40
 
-# Models that refuse `max_tokens`: the o-series, and gpt-5 and later, whatever provider's prefix they carry.
+# Models that refuse `max_tokens`, by whatever provider: the o-series, and gpt-5 and later.
 NEW_MODELS = re.compile(r"(?:^|/)(?:o\d|gpt-(?:[5-9]|\d\d))", re.IGNORECASE)
 
 
@@ -70,7 +70,7 @@ class Request:
         }
 
     async def body(self, load: Load) -> AsyncIterator[bytes]:
-        """The body, piece by piece: a picture is loaded when its turn comes and let go when it is sent."""
+        """The body; a picture is loaded when its turn comes and let go when it is sent."""
         for piece in self.pieces:
             if isinstance(piece, bytes):
                 yield piece
@@ -203,7 +203,7 @@ def write_content(writer: Writer, content: Sequence[str | Picture], ask: Ask) ->
 
 
 def parts(turn: Turn, dialect: Dialect, without: frozenset[int]) -> Iterable[str | Picture]:
-    """What a person posted: each picture after its label, in the order of their numbers, then the words."""
+    """What a person posted: the pictures by number, each after its label, then the words."""
     for picture in sorted(turn.pictures, key=lambda picture: picture.number):
         if picture.number not in without and can_be_sent(picture, dialect):
             yield f"{label(picture)}:"
@@ -222,7 +222,7 @@ def can_be_sent(picture: Picture, dialect: Dialect) -> bool:
 
 
 def spoken(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns that say something; a run of a person's turns without any words asks for a description."""
+    """The turns that say something; what ends without words asks for a description."""
     said: list[Turn] = []
     for index, turn in enumerate(turns):
         last_of_run = index + 1 == len(turns) or turns[index + 1].role != turn.role
@@ -235,7 +235,7 @@ def spoken(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def unspoken_question(turn: Turn) -> str:
-    """What somebody asks who posts pictures without a word, or mentions the bot and says nothing."""
+    """What somebody asks who posts pictures without a word, or only mentions the bot."""
     if not turn.pictures:
         return "Please go on."
     return "Describe this picture." if len(turn.pictures) == 1 else "Describe these pictures."

@@ -1,4 +1,4 @@
-"""Pictures that were just sent, kept at hand for the follow-up that most often comes within a minute."""
+"""Pictures that were just sent, kept at hand for a follow-up within the minute."""
 
 import asyncio
 import mmap
@@ -18,8 +18,8 @@ MAX_BYTES = 8 * 1024 * 1024
 class Kept:
     """A picture at hand, until a moment by the event loop's clock.
 
-    Its memory is the system's own and goes back there: on the heap, long-lived pictures between short-lived
-    ones would hold several times their size.
+    Its memory is the system's own and goes back there: on the heap, long-lived pictures between
+    short-lived ones would hold several times their size.
     """
 
     memory: mmap.mmap
@@ -76,7 +76,7 @@ class Shelf:
 
     def _drop(self, key: ImageKey) -> None:
         if kept := self._kept.pop(key, None):
-            # Not closed: whoever sends it just now may finish; with the last of them the memory goes.
+            # Not closed: whoever sends it now may finish; with the last one the memory goes.
             self.held_bytes -= len(kept.memory)
 
     def _wake_later(self) -> None:

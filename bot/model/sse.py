@@ -1,4 +1,4 @@
-"""What a model's server sends → words: server-sent events, or one JSON object from servers that do not stream."""
+"""What a server sends → words: server-sent events, or one JSON object where it does not stream."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from bot.domain import Finish, Usage
 
-# A line of a stream is a few words, a whole answer at once some hundred kilobytes; more is not an answer.
+# An event is a few words, a whole answer at once some hundred kilobytes; more is no answer.
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 # More than any model reads or writes in one call: what claims more is not a count.
 MAX_TOKENS = 100_000_000

@@ -1,4 +1,4 @@
-"""Every kind of server: addresses, keys, fields that it does not know, and the look of the doctor."""
+"""Every kind of server: addresses, keys, fields that it does not know, the doctor's look."""
 
 import asyncio
 import socket

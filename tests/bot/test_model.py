@@ -222,7 +222,8 @@ async def test_a_finished_answer_leaves_its_connection_to_the_next() -> None:
         connections = set()
         for _ in range(3):
             await heard(model, [asks("?")])
-            connections |= {id(each) for each in server.runner.server.connections}  # type: ignore[union-attr]
+            assert server.runner.server is not None
+            connections |= {id(each) for each in server.runner.server.connections}
 
     assert len(connections) == 1
 

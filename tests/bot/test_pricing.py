@@ -21,8 +21,8 @@ def file(tmp_path: Path, content: object) -> Path:
     return path
 
 
-# gpt-4o's list price: 2.50 in, 10 out, 1.25 cached. gpt-5.4: 2.50, 15, 0.25, and double in and half more out
-# over 272,000 tokens of input.
+# gpt-4o's list price: 2.50 in, 10 out, 1.25 cached. gpt-5.4: 2.50, 15, 0.25; over 272,000 tokens of
+# input, twice as much for input and half as much again for output.
 @pytest.mark.parametrize(
     ("model", "usage", "cost"),
     [

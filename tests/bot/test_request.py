@@ -31,7 +31,7 @@ OPENAI = Dialect(cache_key=True, links=True)
 
 
 def content(number: int) -> bytes:
-    """The bytes of a stored picture; long enough for several slices, and of every length modulo three."""
+    """The bytes of a stored picture, for several slices and of every length modulo three."""
     return bytes([number % 256]) * (100_000 * (number % 3) + number + 1)
 
 
@@ -140,7 +140,9 @@ async def test_whatever_people_write_the_body_is_json_of_the_size_it_says(
 
 
 async def test_control_characters_survive_and_half_a_surrogate_pair_does_not() -> None:
-    told = await words_of(asks('tab\t nul\x00 quote" back\\ \u2028 😀 half\ud83d pair\ud83d\ude00'))
+    text = 'tab\t nul\x00 quote" back\\ \u2028 😀 half\ud83d pair\ud83d\ude00'
+
+    told = await words_of(asks(text))
 
     assert told == 'tab\t nul\x00 quote" back\\ \u2028 😀 half\ufffd pair😀'
 

@@ -1,7 +1,7 @@
 """A small server that speaks OpenAI's chat completions over a real socket, faults included.
 
-It refuses what the API documents that it refuses, so that a test fails on a wrong request. Feed it what it
-shall say and read what it was asked:
+It refuses what the API documents that it refuses, so that a test fails on a wrong request. Feed it
+what it shall say and read what it was asked:
 
     async with ModelServer() as server:
         server.enqueue("a cat", Fails(429, retry_after="1"), Says("two cats", usage=None))
@@ -68,7 +68,7 @@ class Sends:
 
 @dataclass(frozen=True)
 class Resets:
-    """A connection reset before anything was answered, or while the question is still being read."""
+    """A connection reset before anything was answered, or while the question is being read."""
 
     while_reading: bool = False
 
@@ -134,7 +134,7 @@ class ModelServer:
         await self.runner.cleanup()
 
     def enqueue(self, *scripts: str | Script) -> None:
-        """What the next requests are answered with; a string is an answer. With none left, it counts pictures."""
+        """What the next requests are answered with; with none left, it counts their pictures."""
         self.scripts.extend(Says(each) if isinstance(each, str) else each for each in scripts)
 
     async def until_asked(self, times: int = 1) -> Asked:

@@ -190,7 +190,7 @@ def is_last_question(transaction: Transaction, message: Row[Any]) -> bool:
         messages.c.addressed,
         tuple_(*IN_ORDER) > tuple_(message.sent_at, message.id),
     )
-    return transaction.first(later) is None
+    return transaction.first(later.limit(1)) is None
 
 
 def is_next(transaction: Transaction, thread: Row[Any], message: Row[Any], now: float) -> bool:

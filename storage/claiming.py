@@ -120,7 +120,7 @@ def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> 
     now = transaction.now()
     transaction.run(update(messages).where(messages.c.key == message.key).values(settled_at=now))
     more = transaction.first(
-        select(messages.c.key).where(messages.c.thread == message.thread, WORK)
+        select(messages.c.key).where(messages.c.thread == message.thread, WORK).limit(1)
     )
     release(
         transaction,
@@ -215,7 +215,11 @@ def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
     keys = [post_key(each.message) for each in claims]
     name = tuple_(messages.c.platform, messages.c.workspace, messages.c.channel, messages.c.id)
     return (
-        select(messages, threads.c.claim, threads.c.claimed)
+        select(
+            *messages.c["key", "thread", "platform", "workspace", "channel", "id"],
+            *messages.c["version", "stopped"],
+            *threads.c["claim", "claimed"],
+        )
         .join(threads, threads.c.key == messages.c.thread)
         .where(name.in_(keys))
         .order_by(threads.c.key)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -60,9 +60,11 @@ class Transaction:
         """All rows."""
         return list(self.connection.execute(statement).all())
 
-    def first(self, statement: Executable) -> SqlRow[Any] | None:
+    def first(
+        self, statement: Executable, values: Mapping[str, object] | None = None
+    ) -> SqlRow[Any] | None:
         """The first row, or None."""
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement, values).first()
 
     def insert(self, table: Table) -> postgresql.Insert:
         """An INSERT that knows ON CONFLICT, which both databases write alike."""

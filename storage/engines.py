@@ -111,6 +111,8 @@ def postgres_engine(url: URL, *, binary: bool) -> Engine:
             "tcp_user_timeout": 15_000,
             "keepalives_idle": 15,
             "cursor_factory": CURSORS[binary],
+            # Poolers that hosts put before a database lose prepared statements.
+            "prepare_threshold": None,
         },
     )
 

@@ -70,7 +70,10 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
         erase_attachments(transaction, scope, now)
         return ()
     doomed = transaction.all(
-        select(messages).join(threads).where(messages_in(scope)).order_by(threads.c.key, *IN_ORDER)
+        select(*messages.c["key", "thread", "sent_at", "posts"])
+        .join(threads)
+        .where(messages_in(scope))
+        .order_by(threads.c.key, *IN_ORDER)
     )
     newest = max((each.sent_at for each in doomed), default=now)
     bury(transaction, scope, max(now, newest))

@@ -19,7 +19,9 @@ DAMAGED = (
 CANNOT_OPEN = (
     "The database file cannot be opened: see that its folder exists and may be read and written."
 )
-FORBIDDEN = "The database refuses us: check user, password and database name in DATABASE_URL."
+FORBIDDEN = (
+    "The database refuses us: check user, password, database name and options in DATABASE_URL."
+)
 OUTDATED = "The database does not fit this version of the bot: run `python -m bot migrate`."
 UNFIT = "The database cannot hold this as it is: something in it is too long or out of range."
 
@@ -62,7 +64,13 @@ POSTGRESQL: dict[str, tuple[type[ThreadsightError], str]] = {
 }
 
 # A refused connection comes without a code, only with the server's own words.
-REFUSALS = ("password authentication failed", "no password supplied", "does not exist")
+REFUSALS = (
+    "password authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "invalid connection option",
+)
 
 # Two transactions met, and this one was rolled back whole: deadlock, serialization, or a row that
 # came or went in between (23503, 23505).

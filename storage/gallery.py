@@ -1,10 +1,11 @@
 """A thread's pictures: numbered once, their prepared forms stored once under their digest."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from bot.domain import Image, ImageKey, Message, Picture, ThreadId
 from bot.errors import PictureUnseen
@@ -13,6 +14,10 @@ from storage.database import Transaction
 from storage.rows import by_message, to_message, to_picture, up_to, with_forms
 from storage.tables import attachments, messages, pictures, threads
 
+# Built once: a follow-up loads its pictures one by one, and building this took a third of the time.
+BYTES = select(pictures.c.data).where(
+    *(pictures.c[each.name] == bindparam(each.name) for each in fields(ImageKey))
+)
 GONE = "it is no longer kept; post it again"
 DAMAGED = "its stored copy is damaged; post it again"
 
@@ -57,14 +62,7 @@ def note(transaction: Transaction, message: Row[Any], number: int, receipt: str)
 
 def load(transaction: Transaction, key: ImageKey) -> bytes:
     """The bytes under this name, which are what the name says."""
-    row = transaction.first(
-        select(pictures.c.data).where(
-            pictures.c.platform == key.platform,
-            pictures.c.workspace == key.workspace,
-            pictures.c.digest == key.digest,
-            pictures.c.form == key.form,
-        )
-    )
+    row = transaction.first(BYTES, asdict(key))
     if row is None:
         raise PictureUnseen(GONE)
     data = bytes(row.data)

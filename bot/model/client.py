@@ -84,7 +84,7 @@ class ChatCompletions:
                 yield words
             await listener.drain()
         finally:
-            exchange.response.close()
+            await listener.close()
         answer = self.whole(listener, exchange, ask)
         if unsaid := answer.text[len(listener.text) :]:
             yield unsaid
@@ -175,10 +175,9 @@ class ChatCompletions:
         usage, complete = listener.usage, True
         if usage is None:
             usage, complete = estimate(exchange.request, ask.model, listener.text)
+        said = listener.text
         return Answer(
-            text=listener.text
-            if listener.text.strip()
-            else listener.text + silence(listener, usage, ask),
+            text=said if said.strip() else said + silence(listener, usage, ask),
             model=ask.model,
             usage=usage,
             cost=self.cost(ask.model, usage) if complete else None,

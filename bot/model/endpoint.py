@@ -92,7 +92,8 @@ def judged(endpoint: Endpoint, model: str, status: int, body: bytes) -> tuple[Ch
     if names is None:
         # Some servers have no such list, as Azure's deployments; only a question would tell more.
         return (Check("model", True, f"{endpoint.host} answers, and lists no models"),)
-    if model not in names:
+    # Ollama adds a tag to names that have none, Google a folder.
+    if not names & {model, f"{model}:latest", f"models/{model}"}:
         text = f"{endpoint.host} does not list {model}; check BOT_MODEL"
         return reached, Check("model", False, text)
     return reached, Check("model", True, f"{endpoint.host} lists {model}")

@@ -85,6 +85,11 @@ class Listener:
         except (TimeoutError, aiohttp.ClientError, OSError):
             self.response.close()
 
+    async def close(self) -> None:
+        """Hangs up at once, wherever the answer is."""
+        self.response.close()
+        await self.events.aclose()
+
     def take(self, data: str) -> Heard:
         """Notes what an event says."""
         if data.strip() == DONE:

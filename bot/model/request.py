@@ -252,13 +252,19 @@ def introduced(turns: Sequence[Turn]) -> Iterable[Turn]:
         if turn.role == "assistant" or not author:
             yield turn
         elif several:
-            yield replace(turn, text=f"{author}: {turn.text}")
+            yield replace(turn, text=labelled(turn.text, author))
         elif first and author != first:
             several = True
-            yield replace(turn, text=f"(Until here {first} was asking.)\n{author}: {turn.text}")
+            since = f"(Until here {first} was asking.)\n"
+            yield replace(turn, text=since + labelled(turn.text, author))
         else:
             first = author
             yield turn
+
+
+def labelled(text: str, author: str) -> str:
+    """The words with who says them; of pictures without words, who posted them."""
+    return f"{author}: {text}" if text else f"(Posted by {author}.)"
 
 
 def detail_of(picture: Picture, asked: Detail, levels: Collection[Detail]) -> Detail:

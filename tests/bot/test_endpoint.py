@@ -11,6 +11,7 @@ from bot.errors import (
     SetupError,
 )
 from bot.model import links_allowed
+from bot.model.endpoint import Endpoint, judged
 from tests.bot.asking import ASK, asks, at, client, failed, heard
 from tests.servers.openai import Asked, ModelServer
 
@@ -122,6 +123,30 @@ async def test_the_probe_tells_key_and_model() -> None:
     assert not wrong[1].ok
     assert "OPENAI_API_KEY" in wrong[1].text
     assert not any("sk-" in check.text for check in (*good, *bad, *wrong))
+
+
+@pytest.mark.parametrize("listed", ["llava", "llava:latest", "models/llava"])
+async def test_the_probe_knows_names_as_servers_list_them(listed: str) -> None:
+    async with ModelServer(models=[listed]) as server, client(server) as model:
+        checks = await model.probe("llava")
+
+    assert all(check.ok for check in checks)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_probe_tells_a_fault_from_a_wrong_key(status: int) -> None:
+    (check,) = judged(Endpoint.of("http://nowhere.test/v1", "sk-test"), "llava", status, b"")
+
+    assert not check.ok
+    assert "fault" in check.text
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": 3}', b"[" * 100_000, b""])
+def test_the_probe_knows_what_is_no_models_api(body: bytes) -> None:
+    (check,) = judged(Endpoint.of("http://nowhere.test/v1", None), "llava", 200, body)
+
+    assert not check.ok
+    assert "OPENAI_BASE_URL" in check.text
 
 
 async def test_the_probe_finds_nobody_at_home() -> None:

@@ -265,6 +265,12 @@ async def test_one_person_is_not_named_and_several_are() -> None:
     assert several == "a\n\n(Until here ana was asking.)\nben ben: b\n\nana: c"
 
 
+async def test_pictures_without_words_name_who_posted_them() -> None:
+    told = await words_of(asks("a", author="ana"), asks("", picture(1), author="ben"), asks("c"))
+
+    assert told.endswith("(Until here ana was asking.)\n(Posted by ben.)\nc")
+
+
 async def test_a_linked_picture_goes_as_its_address_and_only_where_that_is_taken() -> None:
     taken = await body_of(asks("?", link(1)))
     refused = await body_of(asks("?", link(1)), dialect=Dialect())

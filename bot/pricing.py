@@ -131,8 +131,9 @@ class Prices:
     def price(self, model: str) -> Price | ListPrice | None:
         """The installer's price, else the list's."""
         for name in names(model):
-            if name in self.own:
-                return self.own[name]
+            for key in (name, name.rpartition("/")[2]):
+                if key in self.own:
+                    return self.own[key]
         listed = find(model)
         return listed if listed and is_priced(listed.model) else None
 

@@ -140,6 +140,7 @@ def test_the_file_goes_before_the_list(tmp_path: Path) -> None:
     assert prices.cost("org/my-model", usage) == Decimal("0.393")
     assert prices.cost("home", Usage(10, 10)) == Decimal(0)
     assert prices.source("gpt-4o") == "prices.json"
+    assert prices.source("openai/gpt-4o-2024-08-06") == "prices.json"
     assert prices.source("gpt-5.4").startswith("list price (genai-prices ")
     assert prices.known("home")
 

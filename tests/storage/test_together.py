@@ -1,0 +1,183 @@
+"""Everything at once: whatever meets whatever, the books add up and nothing is done twice."""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from bot.domain import Claim, Message, Scope, ThreadId
+from bot.errors import Superseded
+from storage.database import Transaction, open_database
+from storage.store import SqlStore, open_store
+from tests.storage.conftest import Server
+from tests.storage.nouns import (
+    PLATFORMS,
+    THREAD,
+    answer,
+    call,
+    edited,
+    image,
+    message,
+    person_day,
+    reply,
+    workspace_month,
+)
+from tests.storage.test_processes import process
+
+BUDGETS = (person_day("1000"), workspace_month("1000"))
+LATER = 4e9  # sent after any clock of these tests, so that an erased place does not stay empty
+
+
+async def test_the_books_add_up_whatever_meets_whatever(url: str) -> None:
+    async with open_store(url):
+        await asyncio.gather(*(somebody(url, seed) for seed in range(4)))
+
+    async with open_database(url) as database:
+        sums = await database.read(books)
+    assert sums["reserved"] == len(BUDGETS) * sums["open"]
+    assert sums["settled"] == len(BUDGETS) * sums["cost"]
+    assert sums["orphans"] == 0
+    assert sums["cost"] > 0
+
+
+async def somebody(url: str, seed: int) -> None:
+    """A process that takes in, answers, erases and dies at random."""
+    chance = random.Random(seed)
+    claims: list[Claim] = []
+    async with open_store(url) as store:
+        for _ in range(60):
+            with suppress(Superseded):
+                await anything(store, chance, claims)
+
+
+async def anything(store: SqlStore, chance: random.Random, claims: list[Claim]) -> None:
+    """One of all that can happen, in a few places so that they meet."""
+    each = post(chance)
+    match chance.choice(["accept", "accept", "edit", "claim", "claim", "work", "work", "erase"]):
+        case "accept":
+            await store.accept(each)
+        case "edit":
+            await store.accept(edited(each, str(chance.random()), chance.random()), quiet=0.0)
+        case "claim":
+            await store.renew(claims)
+            if claim := await store.claim(PLATFORMS):
+                claims.append(claim)
+        case "work" if claims:
+            await work(store, chance, claims.pop())
+        case _:
+            await store.retract(scope(chance, each))
+
+
+async def work(store: SqlStore, chance: random.Random, claim: Claim) -> None:
+    """An answer, which may fail, be lost, or stay open as if its process had died."""
+    for picture in await store.pictures(claim):
+        await store.keep(claim, picture.number, image(bytes([chance.randrange(3)])))
+    number = await store.attempt(claim, call("0.001", *BUDGETS))
+    if chance.random() < 0.3:
+        return
+    if chance.random() < 0.3:
+        await store.close(claim, number, charged=chance.random() < 0.5)
+    await store.record(claim, reply(), call=number, answer=answer("0.0005"))
+    await store.settle(claim)
+
+
+def post(chance: random.Random) -> Message:
+    """One of some hundred posts."""
+    thread = ThreadId("slack", "T1", f"C{chance.randrange(2)}", f"r{chance.randrange(3)}")
+    n = chance.randrange(20)
+    files = tuple({f"F{chance.randrange(4)}" for _ in range(chance.randrange(3))})
+    return message(f"{thread.root}-{n}", thread=thread, files=files, sent_at=LATER + n)
+
+
+def scope(chance: random.Random, each: Message) -> Scope:
+    """Something to erase, mostly small."""
+    here = Scope("slack", "T1", each.thread.channel)
+    small = [replace(here, message=each.id), Scope("slack", "T1", attachment="F0")]
+    large = [replace(here, root=each.thread.root), here, Scope("slack", "T1")]
+    return chance.choice(small * 5 + large)
+
+
+def books(transaction: Transaction) -> dict[str, int]:
+    """What has to add up, in nano-dollars."""
+    statement = """
+        SELECT (SELECT coalesce(sum(reserved), 0) FROM budgets) AS reserved,
+               (SELECT coalesce(sum(settled), 0) FROM budgets) AS settled,
+               (SELECT coalesce(sum(reserve), 0) FROM calls WHERE outcome IS NULL) AS open,
+               (SELECT coalesce(sum(cost), 0) FROM calls) AS cost,
+               (SELECT count(*) FROM pictures WHERE key NOT IN
+                   (SELECT picture FROM attachments WHERE picture IS NOT NULL)) AS orphans
+    """
+    row = transaction.connection.exec_driver_sql(statement).one()
+    return {name: int(value) for name, value in row._mapping.items()}
+
+
+async def test_transactions_that_collide_are_tried_again(postgres: Server) -> None:
+    tries = Counter[str]()
+
+    def collide(transaction: Transaction) -> str:
+        tries["all"] += 1
+        if tries["all"] < 3:
+            transaction.connection.exec_driver_sql(
+                "DO $$ BEGIN RAISE EXCEPTION 'met' USING ERRCODE = '40P01'; END $$"
+            )
+        return "done"
+
+    async with open_database(postgres.create()) as database:
+        assert await database.write(collide) == "done"
+
+
+ANSWER_ALL = """
+import asyncio, sys
+from storage.store import open_store
+from tests.storage.nouns import PLATFORMS, answer, call, person_day, reply
+
+async def main():
+    async with open_store(sys.argv[1], exclusive=True) as store:
+        print("ready", flush=True)
+        while claim := await store.claim(PLATFORMS):
+            print("claimed", claim.message.id, flush=True)
+            if claim.reply is None:
+                number = await store.attempt(claim, call("0.01", person_day("1000")))
+                await store.record(claim, reply(), call=number, answer=answer("0.004"))
+                print("recorded", claim.message.id, flush=True)
+            await store.posted(claim, ["post"])
+            await store.settle(claim)
+            print("settled", claim.message.id, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_bot_that_is_killed_again_and_again_answers_everything_once(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    names = [str(n) for n in range(1, 31)]
+    async with open_store(url) as store:
+        for name in names:
+            await store.accept(message(name))
+
+    lines: list[str] = []
+    for lived in (5, 9, 14, 1_000):
+        with process(ANSWER_ALL, url) as bot:
+            assert bot.stdout is not None
+            for line in bot.stdout:
+                lines.append(line.strip())
+                if len(lines) % lived == 0:
+                    os.kill(bot.pid, signal.SIGKILL)
+                    break
+
+    told = Counter(lines)
+    assert [name for name in names if told[f"recorded {name}"] > 1] == []
+    order = dict.fromkeys(line.split()[1] for line in lines if line.startswith("settled"))
+    assert list(order) == sorted(order, key=int)
+    async with open_store(url, exclusive=True) as store:
+        assert await store.claim(PLATFORMS) is None
+        spent = await store.thread_spent(THREAD)
+    # A call that was open when the bot died is in the books, too.
+    assert len(names) <= spent.calls <= len(names) + 3
+    assert spent.possibly_charged == spent.calls - len(names)

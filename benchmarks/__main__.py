@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ["pictures", "request", "store"]
+NAMES = ["pictures", "request", "store", "discord"]
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from statistics import median, quantiles
 
 from PIL import Image, ImageOps
 
-from bot import headers, images, tokens
+from bot import images, tokens
+from bot.images import headers, preparing
 
 PHOTO = Path(__file__).parent / "fixtures" / "phone_12mp_exif6_gps.jpg"
 FAMILIES = {"tile": "gpt-4o", "patch": "gpt-5.6-luna"}
@@ -135,7 +136,7 @@ def raw(data: bytes, model: str) -> int:
 
 def encoded(picture: Image.Image) -> int:
     file = BytesIO()
-    picture.convert("RGB").save(file, "JPEG", quality=images.QUALITY, subsampling="4:4:4")
+    picture.convert("RGB").save(file, "JPEG", quality=preparing.QUALITY, subsampling="4:4:4")
     return len(file.getvalue())
 
 

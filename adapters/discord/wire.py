@@ -5,6 +5,8 @@ from typing import cast
 
 Json = Mapping[str, object]
 
+ID_DIGITS = 20  # of a number of 64 bits
+
 
 def item(data: object, key: str) -> Json:
     """The object under a key."""
@@ -47,4 +49,4 @@ def number(data: Json, key: str) -> int | None:
 def snowflake(data: Json, key: str) -> str:
     """The id under a key; empty when it is none."""
     value = str(data.get(key) or "")
-    return value if value.isdecimal() and value.isascii() else ""
+    return value if value.isdecimal() and value.isascii() and len(value) <= ID_DIGITS else ""

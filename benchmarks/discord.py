@@ -1,0 +1,208 @@
+"""Discord: how soon a message is stored while pictures decode, a sign is seen, the last word is out."""
+
+import asyncio
+import multiprocessing
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import aiohttp
+
+from adapters.discord import DiscordAdapter
+from bot import images
+from bot.domain import Card, Claim, Command, Message, PostId, Reply, Scope, ThreadId
+from storage.store import SqlStore, open_store
+from tests.adapters.contract import Upload, png
+from tests.adapters.discord.test_contract import DiscordStage
+from tests.servers.discord import DiscordServer
+from tests.servers.openai import Says
+
+PHOTO = Path(__file__).parent / "fixtures" / "phone_12mp_exif6_gps.jpg"
+RATE = 100  # messages a second
+SECONDS = 10
+DECODERS = 2
+QUESTIONS = 50
+ANSWERS = 5
+
+
+def main() -> None:
+    """Prints one figure a line, with what was promised."""
+    with tempfile.TemporaryDirectory() as folder:
+        stored = asyncio.run(storing(Path(folder)))
+        signs, lasts = asyncio.run(showing())
+        seconds, once = asyncio.run(at_once(Path(folder)))
+    print(f"{'discord':<64}{'measured':>12}{'promised':>12}")
+    line(f"gateway event → stored, {RATE}/s, pictures decoding: median, ms", median(stored) * 1000)
+    line("… p99, ms", quantile(stored, 0.99) * 1000, "100")
+    line("question → first sign, ms", max(signs) * 1000, "1000")
+    line("last word → final reply, ms", max(lasts) * 1000, "150")
+    line(f"{QUESTIONS} questions at once in a channel → all answered, s", seconds)
+    line("… answered exactly once", once, str(QUESTIONS))
+
+
+def line(name: str, value: float, promised: str = "") -> None:
+    print(f"{name:<64}{value:>12.1f}{promised:>12}")
+
+
+async def storing(folder: Path) -> list[float]:
+    """Seconds from each message's own time to the moment when it is stored."""
+    here, there = multiprocessing.Pipe()
+    platform = multiprocessing.get_context("spawn").Process(target=speak, args=(there,))
+    platform.start()
+    url = await asyncio.to_thread(here.recv)
+    async with (
+        aiohttp.ClientSession() as session,
+        open_store(f"sqlite:///{folder}/store.db") as store,
+    ):
+        desk = TimedDesk(store)
+        adapter = bot(url, session)
+        listening = asyncio.create_task(adapter.listen(desk))
+        await asyncio.to_thread(here.recv)
+        with decoding():
+            here.send("go")
+            await desk.until(RATE * SECONDS)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await adapter.close()
+    here.send("stop")
+    await asyncio.to_thread(platform.join)
+    return desk.seconds
+
+
+def speak(pipe: Connection) -> None:
+    """A small Discord in a process of its own, where people post at a steady rate."""
+    asyncio.run(speaking(pipe))
+
+
+async def speaking(pipe: Connection) -> None:
+    server = DiscordServer()
+    await server.start()
+    pipe.send(server.url)
+    await server.gateway.ready.wait()
+    pipe.send("ready")
+    await asyncio.to_thread(pipe.recv)
+    started = time.monotonic()
+    for number in range(RATE * SECONDS):
+        await asyncio.sleep(max(0.0, started + number / RATE - time.monotonic()))
+        await server.say(f"<@{server.bot}> what is this?", [("a.png", b"", "image/png")])
+    await asyncio.to_thread(pipe.recv)
+    await server.close()
+
+
+class TimedDesk:
+    """Stores messages and notes how long after they were posted."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self.store = store
+        self.seconds: list[float] = []
+        self.changed = asyncio.Event()
+
+    async def accept(self, message: Message) -> None:
+        await self.store.accept(message)
+        self.seconds.append(time.time() - message.sent_at)
+        self.changed.set()
+
+    async def until(self, count: int) -> None:
+        while len(self.seconds) < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        return ()
+
+    async def last_seen(self, platform: str) -> float | None:
+        return None
+
+    async def run(self, command: Command) -> Card:
+        return Card("", "")
+
+    async def press(self, button: str, person: str) -> Card | None:
+        return None
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Prepares a phone's photo over and over in threads, as a busy bot does."""
+    photo, over = PHOTO.read_bytes(), threading.Event()
+
+    def decode() -> None:
+        while not over.is_set():
+            images.prepare(photo, "gpt-4o", "high")
+
+    threads = [threading.Thread(target=decode) for _ in range(DECODERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+async def showing() -> tuple[list[float], list[float]]:
+    """Seconds to the first sign of some answers, and from their last word to the whole of them."""
+    server = DiscordServer()
+    await server.start()
+    signs: list[float] = []
+    lasts: list[float] = []
+    async with aiohttp.ClientSession() as session:
+        adapter = bot(server.url, session)
+        for number in range(ANSWERS):
+            said = await server.say(f"question {number}?")
+            thread = ThreadId("discord", server.guild, server.channel, said["id"])
+            question = Message(thread, said["id"], "ann", "question?", time.time())
+            draft = adapter.draft(Claim(question, 1, 1, 0, 0.0))
+            started = time.monotonic()
+            await draft.show("")
+            await server.until(lambda: len(server.typing) > len(signs))
+            signs.append(server.typing[-1][1] - started)
+            for count in range(1, 80):
+                await draft.show("word " * count)
+                await asyncio.sleep(0.05)
+            started = time.monotonic()
+            await draft.finish(Reply("The end.", footer=("1 in · 1 out",)))
+            lasts.append(server.shown[-1][2] - started)
+        await adapter.close()
+    await server.close()
+    return signs, lasts
+
+
+async def at_once(folder: Path) -> tuple[float, int]:
+    """Seconds until all questions posted at once are answered by the whole bot, and how many were once."""
+    stage = DiscordStage(folder, apart=False)
+    await stage.begin()
+    stage.model.scripts = deque(Says("Here.") for _ in range(QUESTIONS * 2))
+    started = time.monotonic()
+    picture = [Upload("a.png", png(1))]
+    asked = [await stage.post(f"{stage.mention} {n}?", picture) for n in range(QUESTIONS)]
+    for question in asked:
+        await stage.until(lambda question=question: bool(stage.complete(question)), 120)  # type: ignore[misc]
+    seconds = time.monotonic() - started
+    once = sum(len(stage.visible(question)) == 1 for question in asked)
+    await stage.close()
+    return seconds, once
+
+
+def bot(url: str, session: aiohttp.ClientSession) -> DiscordAdapter:
+    return DiscordAdapter(
+        token=DiscordServer.token,
+        api_url=url,
+        session=session,
+        max_file_bytes=50_000_000,
+        download_seconds=10.0,
+    )
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+if __name__ == "__main__":
+    main()

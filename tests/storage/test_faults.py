@@ -169,6 +169,20 @@ async def test_the_schemes_that_hosts_write_are_understood(postgres: Server, sch
         assert await store.accept(message())
 
 
+async def test_a_server_that_restarts_is_waited_for(postgres: Server) -> None:
+    async with open_store(postgres.create()) as store:
+        await store.accept(message("1"))
+        await asyncio.to_thread(postgres.process.stop)
+        try:
+            with pytest.raises(Outage, match="does not answer"):
+                await store.accept(message("2"))
+        finally:
+            await asyncio.to_thread(postgres.process.start)
+
+        assert await store.accept(message("2"))
+        assert (await claimed(store)).message.id == "1"
+
+
 async def test_lost_connections_are_replaced(postgres: Server) -> None:
     url = postgres.create()
     name = url.split("?")[0].rsplit("/", 1)[1]

@@ -1,72 +1,13 @@
-"""The contract of all adapters, on Slack."""
+"""The contract of all adapters, on Slack, and what Slack has beyond it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from adapters.slack.blocks import MARKDOWN_LIMIT
-from tests.adapters.contract import Contract, Upload
-from tests.adapters.house import HouseStage
-from tests.servers import slack_rules as rules
-from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, SlackServer
-
-
-class SlackStage(HouseStage):
-    """A small Slack with the bot in it."""
-
-    platform = "slack"
-    mention = f"<@{BOT_USER}>"
-    limit = MARKDOWN_LIMIT
-
-    def secrets(self) -> Mapping[str, str]:
-        return {
-            "SLACK_BOT_TOKEN": BOT_TOKEN,
-            "SLACK_APP_TOKEN": APP_TOKEN,
-            "SLACK_API_URL": self.server.url,
-        }
-
-    async def open(self) -> None:
-        self.server = await SlackServer().start()
-        self.server.redeliver_seconds = 0.5
-
-    async def shut(self) -> None:
-        await self.server.stop()
-
-    async def listening(self) -> None:
-        await self.server.until(lambda: self.server.sockets, 30)
-
-    async def post(
-        self,
-        text: str,
-        pictures: Sequence[Upload] = (),
-        *,
-        thread: str | None = None,
-        author: str = "ann",
-    ) -> str:
-        files = []
-        for picture in pictures:
-            file = self.server.upload(picture.data, picture.name, picture.media_type)
-            file.html = picture.lost
-            files.append(file.info["id"])
-        return self.server.post(text, files=files, user=f"U0{author.upper()}", thread=thread)
-
-    async def deliver_again(self, message: str) -> None:
-        self.server.tell(message)
-
-    async def delete(self, message: str) -> None:
-        self.server.delete(message)
-
-    def visible(self, thread: str) -> list[str]:
-        return self.server.thread(thread)
-
-    def strays(self) -> list[str]:
-        return [rules.shown(each) for each in self.server.own() if "thread_ts" not in each]
-
-    def pings(self) -> list[str]:
-        messages = self.server.channels[CHANNEL].messages.values()
-        own = [message for message in messages if message.get("user") == BOT_USER]
-        return [call for message in own for call in rules.called(message)]
+from tests.adapters.contract import Contract, Upload, png
+from tests.adapters.slack.stage import SlackStage
+from tests.servers.slack import DIRECT
 
 
 @pytest.fixture
@@ -87,3 +28,25 @@ async def machine(tmp_path: Path) -> AsyncIterator[SlackStage]:
 
 class TestSlack(Contract):
     """What every adapter must do."""
+
+    async def test_an_edited_question_is_answered_anew_in_the_same_post(
+        self, stage: SlackStage
+    ) -> None:
+        stage.answers("Old.", "New.")
+        question = await stage.post(f"{stage.mention} old?", [Upload("a.png", png(1))])
+        await stage.answered(question)
+        [before] = stage.server.own()
+
+        stage.server.edit(question, f"{stage.mention} new?")
+        await stage.until(lambda: "New." in stage.visible(question)[0])
+
+        [after] = stage.server.own()
+        assert after["ts"] == before["ts"]
+        assert "Old." not in stage.visible(question)[0]
+
+    async def test_a_direct_message_needs_no_mention(self, stage: SlackStage) -> None:
+        stage.answers("A square.")
+        file = stage.server.upload(png(1))
+
+        question = stage.server.post("what is this?", files=[file.info["id"]], channel=DIRECT)
+        await stage.until(lambda: "A square." in "".join(stage.server.thread(question, DIRECT)))

@@ -1,0 +1,364 @@
+"""A workspace of a small Slack: what people do in it, and how the app is told."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.servers import slack_rules as rules
+from tests.servers.slack_rules import Json
+
+TEAM, BOT_USER, BOT_ID, CHANNEL, DIRECT = "T0HOME", "U0BOT", "B0BOT", "C0HALL", "D0ANN"
+BOT_TOKEN, APP_TOKEN = "xoxb-right", "xapp-right"
+SCOPES = (
+    "app_mentions:read,channels:history,groups:history,im:history,mpim:history,chat:write,"
+    "files:read,commands"
+)
+
+
+@dataclass(slots=True)
+class Fault:
+    """What goes wrong with the next `times` calls of a method."""
+
+    error: str = ""
+    status: int = 200
+    retry_after: float | None = None
+    late: float = 0.0
+    """Seconds before the call is looked at."""
+    lost: bool = False
+    """Done, but the connection breaks before the answer."""
+    dropped: bool = False
+    """Not done, and the connection breaks."""
+    times: int = 1
+
+
+@dataclass(slots=True)
+class File:
+    """A file and how it is given out."""
+
+    info: Json
+    data: bytes = b""
+    status: int = 200
+    html: bool = False
+    stuck: bool = False
+    """Never ends."""
+    cut: bool = False
+    """Ends before its length."""
+    redirect: str = ""
+    refusals: int = 0
+    """So many times a 503 first."""
+
+
+@dataclass(slots=True)
+class Channel:
+    """A conversation and its messages by timestamp."""
+
+    kind: str = "channel"
+    member: bool = True
+    archived: bool = False
+    messages: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """An envelope on its way; Slack sends it again until it is acknowledged, three times at most."""
+
+    kind: str
+    payload: Json
+    envelope: str = ""
+    sent: int = 0
+    sent_at: float = 0.0
+    acked_at: float | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Workspace:
+    """One workspace, with one app in it, which hears over Socket Mode."""
+
+    def __init__(self) -> None:
+        self.bot_tokens = {BOT_TOKEN}
+        self.app_tokens = {APP_TOKEN}
+        self.scopes = SCOPES
+        self.app_scopes = "connections:write"
+        self.channels: dict[str, Channel] = {CHANNEL: Channel(), DIRECT: Channel("im")}
+        self.files: dict[str, File] = {}
+        self.faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self.unknown: set[str] = set()
+        """Methods that this Slack does not have."""
+        self.limits = False
+        """Whether the tiers' limits hold."""
+        self.calls: Counter[str] = Counter()
+        self.statuses: list[tuple[str, str, float]] = []
+        self.ephemeral: list[Json] = []
+        self.first_signs: dict[str, float] = {}
+        """Thread → when the bot first showed something in it."""
+        self.deliveries: list[Delivery] = []
+        self.redeliver_seconds = 3.0
+        self.sockets: list[web.WebSocketResponse] = []
+        self.tickets: set[str] = set()
+        self.connected = asyncio.Event()
+        self.changed = asyncio.Event()
+        self.foreign_tokens: list[str] = []
+        """Authorization headers that came to a place outside the API and the files."""
+        self._called: dict[str, deque[float]] = defaultdict(deque)
+        self._last = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    def post(
+        self,
+        text: str,
+        *,
+        files: list[str] | None = None,
+        user: str = "U0ANN",
+        channel: str = CHANNEL,
+        thread: str | None = None,
+    ) -> str:
+        """A person posts; Slack tells of it once as a message, and once more as a mention."""
+        message: Json = {"type": "message", "user": user, "text": text, "ts": self.now()}
+        if thread is not None:
+            message["thread_ts"] = thread
+        if files:
+            message |= {"files": [self.files[name].info for name in files], "upload": True}
+            message["subtype"] = "file_share"
+        self.channels[channel].messages[message["ts"]] = message
+        self.tell(message["ts"], channel)
+        return str(message["ts"])
+
+    def tell(self, ts: str, channel: str = CHANNEL) -> list[Delivery]:
+        """Delivers a post's events."""
+        place = self.channels[channel]
+        message = {**rules.stored(place.messages[ts]), "channel": channel}
+        event = message | {"channel_type": place.kind, "event_ts": ts}
+        told = [self.event(event)]
+        if f"<@{BOT_USER}" in message["text"] and place.kind != "im":
+            mention = {key: value for key, value in message.items() if key != "subtype"}
+            told.append(self.event(mention | {"type": "app_mention", "event_ts": ts}))
+        return told
+
+    def edit(self, ts: str, text: str, channel: str = CHANNEL) -> None:
+        place = self.channels[channel]
+        before = dict(place.messages[ts])
+        edited = {"user": before["user"], "ts": self.now()}
+        place.messages[ts] |= {"text": text, "edited": edited}
+        self.tell_changed(ts, before, channel)
+
+    def tell_changed(self, ts: str, before: Json, channel: str) -> None:
+        place = self.channels[channel]
+        self.event(
+            {
+                "type": "message",
+                "subtype": "message_changed",
+                "hidden": True,
+                "channel": channel,
+                "channel_type": place.kind,
+                "ts": self.now(),
+                "message": rules.stored(place.messages[ts]),
+                "previous_message": rules.stored(before),
+            }
+        )
+
+    def delete(self, ts: str, channel: str = CHANNEL) -> None:
+        """A person deletes a message; a thread's root leaves a tombstone."""
+        place = self.channels[channel]
+        before = place.messages.pop(ts)
+        replies = any(message.get("thread_ts") == ts for message in place.messages.values())
+        if replies:
+            root = {"type": "message", "subtype": "tombstone", "user": "USLACKBOT", "ts": ts}
+            place.messages[ts] = root | {"text": "This message was deleted.", "thread_ts": ts}
+            self.tell_changed(ts, before | {"thread_ts": ts}, channel)
+            return
+        self.event(
+            {
+                "type": "message",
+                "subtype": "message_deleted",
+                "hidden": True,
+                "channel": channel,
+                "channel_type": place.kind,
+                "ts": self.now(),
+                "deleted_ts": ts,
+                "previous_message": rules.stored(before),
+            }
+        )
+
+    def upload(self, data: bytes, name: str = "a.png", media_type: str = "image/png") -> File:
+        """Puts a file into the workspace."""
+        identity = f"F{len(self.files):08d}"
+        address = f"http://127.0.0.1:{self.port}/files-pri/{identity}/{name}"
+        info = {
+            "id": identity,
+            "name": name,
+            "mimetype": media_type,
+            "size": len(data),
+            "mode": "hosted",
+            "is_external": False,
+            "url_private": address,
+            "url_private_download": address,
+        }
+        self.files[identity] = File(info, data)
+        return self.files[identity]
+
+    def command(self, name: str, text: str = "", channel: str = CHANNEL) -> Delivery:
+        """A person types a slash command."""
+        payload = {
+            "command": name,
+            "text": text,
+            "team_id": TEAM,
+            "channel_id": channel,
+            "user_id": "U0ANN",
+            "trigger_id": "1.2.3",
+            "response_url": self.response_url(),
+        }
+        return self.send("slash_commands", payload)
+
+    def shortcut(self, ts: str, callback: str = "estimate", channel: str = CHANNEL) -> Delivery:
+        """A person picks a message shortcut."""
+        payload = {
+            "type": "message_action",
+            "callback_id": callback,
+            "team": {"id": TEAM},
+            "user": {"id": "U0ANN"},
+            "channel": {"id": channel},
+            "message": rules.stored(self.channels[channel].messages[ts]),
+            "message_ts": ts,
+            "trigger_id": "1.2.3",
+            "response_url": self.response_url(),
+        }
+        return self.send("interactive", payload)
+
+    def press(self, value: str) -> Delivery:
+        """A person presses a button."""
+        payload = {
+            "type": "block_actions",
+            "team": {"id": TEAM},
+            "user": {"id": "U0ANN"},
+            "actions": [{"type": "button", "action_id": "press:0", "value": value}],
+            "response_url": self.response_url(),
+        }
+        return self.send("interactive", payload)
+
+    def response_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/respond/{secrets.token_hex(4)}"
+
+    def event(self, event: Json, **more: object) -> Delivery:
+        """Tells the app of something, in the envelope of the Events API."""
+        body = {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "api_app_id": "A0APP",
+            "event": event,
+            "event_id": f"Ev{secrets.token_hex(5)}",
+            "event_time": int(time.time()),
+            "authorizations": [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}],
+        }
+        return self.send("events_api", body | more)
+
+    def thread(self, root: str, channel: str = CHANNEL) -> list[str]:
+        """What people read of the bot in a thread, oldest first."""
+        return [
+            rules.shown(message)
+            for ts, message in sorted(self.channels[channel].messages.items())
+            if message.get("user") == BOT_USER and message.get("thread_ts") == root
+        ]
+
+    def own(self, channel: str = CHANNEL) -> list[Json]:
+        """The bot's messages."""
+        messages = self.channels[channel].messages.values()
+        return [message for message in messages if message.get("user") == BOT_USER]
+
+    async def until(self, condition: Any, seconds: float = 10.0) -> None:
+        """Waits until something holds that any call or envelope may bring about."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    def now(self) -> str:
+        """A timestamp that nothing else has."""
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
+
+    def moved(self) -> None:
+        self.changed.set()
+
+    # Socket Mode.
+
+    def send(self, kind: str, payload: Json) -> Delivery:
+        delivery = Delivery(kind, payload)
+        self.deliveries.append(delivery)
+        task = asyncio.get_running_loop().create_task(self.deliver(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return delivery
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """To one of the open sockets; again when no acknowledgement comes, events only."""
+        again = delivery.kind == "events_api"
+        while delivery.acked_at is None and delivery.sent < (4 if again else 1):
+            await self.connected.wait()
+            socket = self.sockets[delivery.sent % len(self.sockets)]
+            delivery.envelope = secrets.token_hex(8)
+            envelope: Json = {
+                "envelope_id": delivery.envelope,
+                "type": delivery.kind,
+                "payload": delivery.payload,
+                "accepts_response_payload": not again,
+            }
+            if again:
+                reason = "timeout" if delivery.sent else ""
+                envelope |= {"retry_attempt": delivery.sent, "retry_reason": reason}
+            delivery.sent += 1
+            delivery.sent_at = delivery.sent_at or time.monotonic()
+            try:
+                await socket.send_str(json.dumps(envelope))
+                self.moved()
+                async with asyncio.timeout(self.redeliver_seconds):
+                    await delivery.done.wait()
+            except (TimeoutError, ConnectionError):
+                continue
+
+    async def link(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        if ticket not in self.tickets:
+            raise web.HTTPForbidden
+        self.tickets.discard(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        hello = {"type": "hello", "num_connections": len(self.sockets) + 1}
+        await socket.send_str(json.dumps(hello | {"connection_info": {"app_id": "A0APP"}}))
+        self.sockets.append(socket)
+        self.connected.set()
+        self.moved()
+        try:
+            async for message in socket:
+                if message.type == WSMsgType.TEXT:
+                    self.acknowledge(json.loads(message.data))
+        finally:
+            self.sockets.remove(socket)
+            if not self.sockets:
+                self.connected.clear()
+        return socket
+
+    def acknowledge(self, answer: Json) -> None:
+        for delivery in reversed(self.deliveries):
+            if delivery.envelope == answer.get("envelope_id"):
+                delivery.acked_at = time.monotonic()
+                delivery.done.set()
+                self.moved()
+                return
+
+    async def refresh(self) -> None:
+        """Asks the app to connect anew, as Slack does every few hours."""
+        for socket in list(self.sockets):
+            reason = {"type": "disconnect", "reason": "refresh_requested", "debug_info": {}}
+            await socket.send_str(json.dumps(reason))
+
+    async def drop_sockets(self) -> None:
+        """Closes all sockets without a word."""
+        for socket in list(self.sockets):
+            await socket.close()

@@ -34,7 +34,7 @@ from bot.ports import Store
 from bot.pricing import Prices
 from storage.store import open_store
 
-ROUNDS = 25
+ROUNDS = 50
 THREADS = 50
 PICTURES = 10
 PICTURE_BYTES = 300_000

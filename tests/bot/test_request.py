@@ -32,7 +32,7 @@ OPENAI = Dialect(cache_key=True, links=True)
 
 def content(number: int) -> bytes:
     """The bytes of a stored picture, for several slices and of every length modulo three."""
-    return bytes([number % 256]) * (100_000 * (number % 3) + number + 1)
+    return bytes([number % 256]) * (150_000 * (number % 3) + number + 1)
 
 
 def picture(
@@ -314,7 +314,7 @@ async def test_a_picture_is_loaded_only_when_those_before_it_are_sent() -> None:
     first = await anext(body)
 
     assert start.endswith(b"base64,")
-    assert len(first) <= 128 * 1024
+    assert len(first) <= 192 * 1024
     assert loaded == ["1"]
 
 

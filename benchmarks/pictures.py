@@ -136,7 +136,7 @@ def raw(data: bytes, model: str) -> int:
 
 def encoded(picture: Image.Image) -> int:
     file = BytesIO()
-    picture.convert("RGB").save(file, "JPEG", quality=preparing.QUALITY, subsampling="4:4:4")
+    picture.convert("RGB").save(file, "JPEG", quality=preparing.QUALITY, subsampling="4:2:0")
     return len(file.getvalue())
 
 

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -45,6 +47,7 @@ PATIENCE = (
     1  # failures after which a file that cannot be fetched is given up, and the rest answered
 )
 FILES_AT_ONCE = 4  # in memory, whole, in this process
+DECODERS = 2  # threads that decode; more would take memory and no less time
 
 NO_PICTURE = (
     "There is no picture in this thread yet: post one together with your question, and I will "
@@ -87,6 +90,7 @@ class Responder:
         self.policy = policy
         self.now = now
         self.files = asyncio.Semaphore(FILES_AT_ONCE)
+        self.eyes = ThreadPoolExecutor(DECODERS, thread_name_prefix="eyes")
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to this message, as its platform shows it."""
@@ -277,9 +281,9 @@ class Responder:
         async with self.files:
             data = await adapter.fetch(picture.message, picture.attachment)
             detail = history.detail_of(picture, ask)
-            return await asyncio.to_thread(
-                images.prepare, data, ask.model, detail, max_bytes=self.policy.max_file_bytes
-            )
+            prepare = partial(images.prepare, max_bytes=self.policy.max_file_bytes)
+            running = asyncio.get_running_loop()
+            return await running.run_in_executor(self.eyes, prepare, data, ask.model, detail)
 
     async def leave_out(self, claim: Claim, numbers: Sequence[int], why: str) -> None:
         """Notes pictures that the model does not get."""

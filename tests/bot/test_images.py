@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 from PIL.GifImagePlugin import GifImageFile
 
-from bot import headers, images, tokens
+from bot import images, tokens
 from bot.domain import Detail
 from bot.errors import PictureUnseen, SetupError
+from bot.images import headers, preparing
 from tests import pictures
 
 PHONE = Path(__file__).parents[2] / "benchmarks/fixtures/phone_12mp_exif6_gps.jpg"
@@ -87,7 +88,7 @@ def test_a_shrunk_photo_looks_like_the_original() -> None:
 def test_every_turn_ends_upright(turn: int, kind: str) -> None:
     upright = pictures.scene(300, 200)
     back = {6: 8, 8: 6}.get(turn, turn)
-    stored = images.upright(upright, back)
+    stored = preparing.upright(upright, back)
     data = pictures.saved(stored, kind, exif=pictures.exif(turn=turn), quality=95)
 
     image = images.prepare(data, "gpt-4o", "high")
@@ -139,7 +140,7 @@ def test_a_jpegs_own_scale_is_only_taken_where_it_costs_the_same(
     target = rule.target(width, height, "high")
     for scale in (8, 4, 2, 1):
         size = -(-width // scale), -(-height // scale)
-        if images.is_near(size, target) and rule.alike((width, height), size, "high"):
+        if preparing.is_near(size, target) and rule.alike((width, height), size, "high"):
             assert rule.count(*size, "high") == rule.count(width, height, "high")
             assert all(side <= limit for side, limit in zip(size, target, strict=True))
 

@@ -40,6 +40,8 @@ class Header:
     turn: int = 1
     """EXIF orientation, 1 to 8; from 5 on width and height change places."""
     frames: int = 1
+    fine: bool = True
+    """False for a JPEG that keeps colours at half of its resolution, as cameras make them."""
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -91,7 +93,7 @@ def jpeg(data: bytes) -> Header:
     if layered:
         check("progressive JPEG", width, height, MEGAPIXELS_LAYERED)
     check("JPEG", width, height, MEGAPIXELS["JPEG"])
-    return Header("JPEG", width, height, turn)
+    return Header("JPEG", width, height, turn, fine=len(frame) < 15 or frame[7] < 0x22)
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:

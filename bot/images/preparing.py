@@ -1,4 +1,4 @@
-"""Bytes → Image: sniff, bound, orient, shrink, strip. Synchronous: callers run it in a thread."""
+"""The way of a picture from bytes to Image. Synchronous: callers run it in a thread."""
 
 import os
 import sys
@@ -17,10 +17,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from bot import headers, tokens
+from bot import tokens
 from bot.domain import Detail, Image
 from bot.errors import PictureUnseen, SetupError
-from bot.headers import CUT_OFF, DAMAGED, Header
+from bot.images import headers
+from bot.images.headers import CUT_OFF, DAMAGED, Header
+from bot.images.resizing import resize
 from bot.tokens import Rule, Size
 
 MAX_BYTES = 50_000_000
@@ -28,7 +30,7 @@ MAX_BYTES = 50_000_000
 SAFE_PILLOW = (13, 0, 0)
 """Older ones have holes in their JPEG and TIFF decoders (CVE-2026-112403, CVE-2026-112398)."""
 QUALITY = 85
-"""Of JPEG, always with full colour resolution: with half of it small coloured text blurs."""
+"""Of JPEG that comes again as JPEG."""
 QUALITY_EXACT = 90
 """… for what came without loss, a screenshot most likely: there the text is smallest."""
 SHORTFALL = 40
@@ -52,7 +54,7 @@ def prepare(data: bytes, model: str, detail: Detail, *, max_bytes: int = MAX_BYT
     with damage_told():
         picture = upright(decode(data, header, rule, detail), header.turn)
     width, height = picture.size
-    media_type, encoded = encode(picture, exact=header.format != "JPEG")
+    media_type, encoded = encode(picture, exact=header.format != "JPEG", fine=header.fine)
     return Image(
         digest=sha256(encoded).hexdigest(),
         form=rule.form(detail),
@@ -117,7 +119,7 @@ def decode(data: bytes, header: Header, rule: Rule, detail: Detail) -> Pillow.Im
     target = turned(rule.target(*header.upright, detail), header.turn)
     if header.format == "JPEG":
         return plain(shrunk_jpeg(data, header, target, rule, detail))
-    return plain(shrunk(full_colour(whole(data, header)), target))
+    return plain(resize(full_colour(whole(data, header)), target, sharp=True))
 
 
 def shrunk_jpeg(
@@ -140,7 +142,7 @@ def shrunk_jpeg(
     picture.load()
     if will_do(picture.size):
         return picture
-    return shrunk(picture, target, drafted[1] if drafted else None)
+    return resize(picture, target, drafted[1] if drafted else None, sharp=header.fine)
 
 
 def is_near(size: Size, target: Size) -> bool:
@@ -230,14 +232,6 @@ def opaque_if_possible(picture: Pillow.Image) -> Pillow.Image:
     return picture.convert("RGB") if extrema == (255, 255) else picture
 
 
-def shrunk(
-    picture: Pillow.Image, target: Size, box: tuple[float, float, float, float] | None = None
-) -> Pillow.Image:
-    if picture.size == target:
-        return picture
-    return picture.resize(target, Pillow.Resampling.HAMMING, box=box, reducing_gap=2.0)
-
-
 def plain(picture: Pillow.Image) -> Pillow.Image:
     """Plain RGB: colours as sRGB means them, nothing transparent, nothing told about the picture."""
     picture = in_srgb(picture)
@@ -300,10 +294,11 @@ def turned(size: Size, turn: int) -> Size:
     return (size[1], size[0]) if turn >= 5 else size
 
 
-def encode(picture: Pillow.Image, *, exact: bool) -> tuple[str, bytes]:
-    """PNG for graphics that came exact and stay small so; else JPEG. Media type and bytes."""
+def encode(picture: Pillow.Image, *, exact: bool, fine: bool) -> tuple[str, bytes]:
+    """PNG for graphics that came exact and stay small so; else JPEG, its colours as fine as they came."""
     quality = QUALITY_EXACT if exact else QUALITY
-    jpeg = saved(picture, "JPEG", quality=quality, subsampling="4:4:4")
+    sampling = "4:4:4" if fine else "4:2:0"
+    jpeg = saved(picture, "JPEG", quality=quality, subsampling=sampling)
     if exact and picture.getcolors(FEW_COLOURS) is not None:
         png = saved(picture, "PNG")
         if len(png) <= PNG_ADVANTAGE * len(jpeg):

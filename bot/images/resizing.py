@@ -1,0 +1,55 @@
+"""Pixels → fewer pixels: in SIMD where a wheel brings it, by Pillow elsewhere."""
+
+import threading
+
+from PIL import Image as Pillow
+
+try:
+    from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
+except ImportError:  # No wheel for this machine, such as Linux on ARM.
+    FAST = False
+else:
+    FAST = True
+
+Box = tuple[float, float, float, float]
+
+# What the fast way reads and writes in place.
+FAST_MODES = frozenset({"L", "RGB"})
+
+
+# Pixels of a picture whose buffers are kept for the next one, at four bytes each.
+KEPT_PIXELS = 4_000_000
+OWN = threading.local()
+
+
+def resize(
+    picture: Pillow.Image, size: tuple[int, int], box: Box | None = None, *, sharp: bool
+) -> Pillow.Image:
+    """The picture, or the part of it in `box`, at this smaller size in pixels.
+
+    `sharp` keeps the edges of letters; a camera's picture has none that fine, and takes half the time.
+    A machine gives the same pixels every time; two kinds of machine may differ in a colour's last bit.
+    """
+    if picture.size == size:
+        return picture
+    if not FAST or picture.mode not in FAST_MODES:
+        way = Pillow.Resampling.BICUBIC if sharp else Pillow.Resampling.BILINEAR
+        return picture.resize(size, way, box=box, reducing_gap=2.0)
+    left, top, right, bottom = box or (0, 0, *picture.size)
+    options = ResizeOptions(
+        ResizeAlg.convolution(FilterType.catmull_rom if sharp else FilterType.bilinear),
+        crop_box=CropBox(left, top, right - left, bottom - top),
+    )
+    # No colour: every pixel is written anyway.
+    smaller = Pillow.new(picture.mode, size, None)
+    resizer_for(picture).resize_pil(picture, smaller, options)
+    return smaller
+
+
+def resizer_for(picture: Pillow.Image) -> "Resizer":
+    """This thread's own, which keeps its memory, since new memory costs as much as the resizing."""
+    if picture.width * picture.height > KEPT_PIXELS:
+        return Resizer()
+    if not hasattr(OWN, "resizer"):
+        OWN.resizer = Resizer()
+    return OWN.resizer

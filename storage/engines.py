@@ -31,7 +31,8 @@ def parse(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise SetupError(WRONG_URL) from error
     if backend == "sqlite" and address.database not in (None, "", ":memory:"):
-        return address.set(drivername="sqlite+pysqlite")
+        # What follows a question mark would be a driver's own options: nothing that people know.
+        return address.set(drivername="sqlite+pysqlite", query={})
     if backend in ("postgres", "postgresql") and address.database:
         return address.set(drivername="postgresql+psycopg")
     raise SetupError(WRONG_URL)
@@ -49,8 +50,11 @@ def make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
+        usable = path.is_file()
+    except (OSError, ValueError) as error:
         raise SetupError(CANNOT_OPEN) from error
+    if not usable:
+        raise SetupError(CANNOT_OPEN)
 
 
 def sqlite_engine(

@@ -115,6 +115,10 @@ async def test_folder_and_file_are_for_our_eyes_only(tmp_path: Path) -> None:
         "postgresql://u:secret@h",
         "postgresql://u:secret@h:port/d",
         "sqlite:////proc/nowhere/store.db",
+        "sqlite:////dev/full",
+        "sqlite:///a\0b.db",
+        f"sqlite:///{'x' * 300}.db",
+        "postgresql://u:secret@127.0.0.1:1/d?nonsense=1",
     ],
 )
 async def test_an_address_that_will_not_do_is_one_sentence(url: str) -> None:

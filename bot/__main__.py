@@ -143,10 +143,15 @@ async def answered(engine: Engine, question: Message, out: TextIO | None) -> Rep
     worker = engine.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
     listening = asyncio.create_task(place.listen(engine.desk(worker)))
     work = asyncio.create_task(worker.run())
-    await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
-    worker.stop()
-    listening.cancel()
-    await asyncio.gather(work, listening, return_exceptions=True)
+    try:
+        await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        work.cancel()
+        raise
+    finally:
+        worker.stop()
+        listening.cancel()
+        await asyncio.gather(work, listening, return_exceptions=True)
     for task in (listening, work):
         if not task.cancelled() and (error := task.exception()):
             raise error

@@ -314,6 +314,21 @@ async def test_a_question_that_may_be_charged_is_not_asked_twice(shell: Shell) -
     assert (await shell.run("usage", "--json")).json["total"]["possibly_charged_calls"] == 1
 
 
+async def test_an_interrupted_question_is_handed_back_at_once(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    shell.server.enqueue(Stalls(), Says("One.", usage=USAGE), Says("Two.", usage=USAGE))
+    process = await shell.start("ask", "--thread", "t", photo, "First?")
+    async with asyncio.timeout(30):
+        await shell.server.until_asked()
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+
+    ended = await shell.run("ask", "--thread", "t", "Second?")
+
+    assert (process.returncode, err) == (130, b"")
+    assert ended.out.startswith("Two.")
+
+
 async def test_a_question_left_by_a_killed_process_is_answered_before_the_next(
     shell: Shell,
 ) -> None:

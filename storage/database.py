@@ -145,7 +145,7 @@ class Database:
                 return self._transact(engine, work)
             except SQLAlchemyError as error:
                 if last or not faults.collided(error):
-                    raise faults.translate(error) from error
+                    raise faults.translate(error) from faults.discreet(error)
         raise AssertionError("the last try returns or raises")
 
     def _transact(self, engine: Engine, work: Callable[[Transaction], T]) -> T:

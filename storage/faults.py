@@ -76,6 +76,9 @@ REFUSALS = (
 # came or went in between (23503, 23505).
 COLLISIONS = {"40001", "40P01", "23503", "23505"}
 
+# Data and constraints: what the server says of them holds the data.
+QUOTING = {"22", "23"}
+
 
 def translate(error: SQLAlchemyError | sqlite3.Error) -> ThreadsightError:
     """Our error for the database's, without a word of its text."""
@@ -90,6 +93,13 @@ def translate(error: SQLAlchemyError | sqlite3.Error) -> ThreadsightError:
     if any(words in str(cause) for words in REFUSALS):
         return SetupError(FORBIDDEN)
     return Outage(AWAY)
+
+
+def discreet(error: SQLAlchemyError) -> BaseException:
+    """What our error comes from: only a code where PostgreSQL would quote the row it refused."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    code = sqlstate(cause)
+    return type(cause)(code) if cause is not None and code[:2] in QUOTING else error
 
 
 def collided(error: SQLAlchemyError) -> bool:

@@ -7,10 +7,10 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import Outage, PermanentError, SetupError
 from storage import database
@@ -139,8 +139,8 @@ async def test_no_error_carries_what_was_stored(store: SqlStore) -> None:
     with pytest.raises(PermanentError) as refused:
         await store._database.write(lambda tx: tx.run(settings.insert(), row))
 
-    assert isinstance(refused.value.__cause__, SQLAlchemyError)
-    assert "SECRET" not in refused.value.sentence + str(refused.value.__cause__).split("DETAIL")[0]
+    assert refused.value.__cause__ is not None
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_a_moment_that_is_none_is_refused(store: SqlStore) -> None:

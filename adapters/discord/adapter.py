@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 import aiohttp
 
 from adapters.discord import events, probe
-from adapters.discord.catchup import missed
+from adapters.discord.catchup import MOST_PLACES, missed, with_news
 from adapters.discord.commands import Commands
 from adapters.discord.draft import DiscordDraft, Pace, delete
 from adapters.discord.earlier import earlier
@@ -131,6 +131,8 @@ class _Ear:
         self._since = 0
         self._newest: dict[str, int] = {}
         """The newest message heard of each server: after a gap in the connection, reading starts there."""
+        self._readings = 0
+        """So many places may still be read in this session for what was missed."""
         self._away: set[str] = set()
         """Servers whose state is still to come after a new session."""
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
@@ -154,6 +156,7 @@ class _Ear:
         place = self._places.get(snowflake(data, "channel_id"))
         self._places.learn(event, data, self._me)
         if event == "READY":
+            self._readings = MOST_PLACES
             self._away |= {snowflake(guild, "id") for guild in items(data, "guilds")}
             group.create_task(self._register(snowflake(item(data, "application"), "id")))
         elif event == "GUILD_CREATE" and snowflake(data, "id") in self._away:
@@ -208,7 +211,9 @@ class _Ear:
 
     async def _catch_up(self, guild: str, since: int) -> None:
         """Hands in what people said in a server while nobody listened."""
-        places = list(self._places.of_guild(guild))
+        # A bot in many servers reads no more than one in a few: it has its limits with Discord.
+        places = with_news(self._places.of_guild(guild), since, self._readings)
+        self._readings -= len(places)
         async with self._scans:
             try:
                 async for data in missed(self._rest, places, since):

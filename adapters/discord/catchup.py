@@ -1,23 +1,30 @@
 """What was said while the bot was away: channels with news are read, and what is found is handed in like new."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from adapters.discord.places import Place
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.wire import Json, snowflake
 
-MOST_PLACES = 50  # channels and threads of one server, those with the newest messages first
+MOST_PLACES = (
+    50  # channels and threads that are read after a gap, those with the newest messages first
+)
 PAGE = 100
 MOST_PAGES = 3
 
 
-async def missed(rest: Rest, places: list[Place], since: int) -> AsyncIterator[Json]:
-    """The messages after this id, place by place, each place's oldest first."""
+def with_news(places: Iterable[Place], since: int, most: int) -> list[Place]:
+    """The places with messages after this id, the newest first, and at most so many."""
     news = sorted(
         (place for place in places if place.newest > since), key=lambda place: -place.newest
     )
-    for place in news[:MOST_PLACES]:
+    return news[:most]
+
+
+async def missed(rest: Rest, places: Iterable[Place], since: int) -> AsyncIterator[Json]:
+    """The messages after this id, place by place, each place's oldest first."""
+    for place in places:
         try:
             found = await newer(rest, place.id, since)
         except Refused:
@@ -37,5 +44,5 @@ async def newer(rest: Rest, channel: str, since: int) -> list[Json]:
         found += fresh
         if len(fresh) < PAGE:
             break
-        query["before"] = min(snowflake(data, "id") for data in fresh)
+        query["before"] = min(int(snowflake(data, "id")) for data in fresh)
     return sorted(found, key=lambda data: int(snowflake(data, "id")))

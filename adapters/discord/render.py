@@ -31,7 +31,7 @@ def chunks(text: str) -> list[str]:
 def posts(reply: Reply) -> list[str]:
     """A whole reply: the text, then in small print what it cost and what became of the pictures."""
     body = [chunk for chunk in chunks(reply.text) if legible(chunk)]
-    lines = [*reply.footer, *reply.receipts]
+    lines = [line for line in (*reply.footer, *reply.receipts) if legible(line)]
     small = split("\n".join(small_line(line) for line in lines), LIMIT, measure=utf16)
     if body and small and utf16(body[-1]) + 1 + utf16(small[0]) <= LIMIT:
         body[-1] += "\n" + small.pop(0)

@@ -1,5 +1,6 @@
 """From what people do on Discord to what the desk is told, over the real gateway protocol."""
 
+import asyncio
 import time
 
 import aiohttp
@@ -9,7 +10,7 @@ from adapters.discord import DiscordAdapter
 from bot.domain import Scope, ThreadId
 from bot.errors import SetupError
 from tests.adapters.discord.conftest import FakeDesk, listening, made
-from tests.servers.discord import DM, THREAD, DiscordServer
+from tests.servers.discord import DM, TEXT, THREAD, DiscordServer, Fault
 
 PNG = ("a.png", b"\x89PNG...", "image/png")
 GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
@@ -239,6 +240,41 @@ async def test_nothing_old_is_read_by_a_bot_that_never_heard_anything(
         messages = await desk.until(1)
 
     assert [message.text for message in messages] == ["now"]
+
+
+async def test_a_discord_that_is_away_at_the_start_is_waited_for(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.faults["GET /users/@me"] = Fault("reset", times=6)
+    discord.faults["GET /gateway/bot"] = Fault("status", times=5)
+    async with listening(discord, adapter, desk):
+        await discord.say(f"{MENTION} at last")
+        messages = await desk.until(1)
+
+    assert messages[0].text == "at last"
+
+
+async def test_only_so_many_places_are_read_after_a_gap(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    desk.seen = time.time() - 3600.0
+    for number in range(60):
+        discord.add_channel(str(2000 + number), TEXT)
+        await discord.say(f"{MENTION} {number}", channel=str(2000 + number))
+    async with listening(discord, adapter, desk):
+        messages = await desk.until(50)
+
+    assert {message.text for message in messages} == {str(number) for number in range(10, 60)}
+
+
+async def test_a_close_that_is_not_final_is_followed_by_a_new_session(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    await discord.gateway.hang_up(4009)
+    async with asyncio.timeout(20):
+        await discord.gateway.ready.wait()
+
+    assert discord.gateway.identified == 2
 
 
 async def test_a_wrong_token_is_said_at_once(

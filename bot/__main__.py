@@ -129,7 +129,7 @@ async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
             print(OFFLINE_NOTE, file=sys.stderr)
         reply = await answered(engine, question, None if parsed.json else sys.stdout)
         if reply.failed:
-            complain(" ".join([reply.text, *reply.receipts]), as_json=parsed.json)
+            complain("\n".join([reply.text, *reply.receipts]), as_json=parsed.json)
             return 1
         if parsed.json:
             printed(facts.of_reply(reply))
@@ -240,6 +240,7 @@ async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
     with TemporaryDirectory() as folder:
         settings = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})
         print(WELCOME if settings.model_configured else f"{WELCOME}\n{OFFLINE_NOTE}")
+        prices, said = Prices.load(settings.prices), 0
         async with opened(settings) as store, assembled(settings, store) as engine:
             for picture, question in DEMO:
                 print(f"\n{RULE}\n[{picture.name}] {question}\n")
@@ -247,7 +248,8 @@ async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
                     [sized(str(picture), settings.max_file_bytes)],
                     question,
                     resolved(settings),
-                    engine.prices,
+                    prices,
+                    thread_tokens=said,
                 )
                 print(f"{commands.brief(told)}\n")
                 asking = terminal.question(question, [str(picture)], "demo")
@@ -255,6 +257,12 @@ async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
                 if reply.failed:
                     complain(reply.text, as_json=False)
                     return 1
+                if reply.answer:
+                    usage, instructions = (
+                        reply.answer.usage,
+                        told.text_tokens - told.question_tokens,
+                    )
+                    said = usage.input + usage.output - instructions
     print(f"\n{RULE}\n{NEXT}")
     return 0
 

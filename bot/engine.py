@@ -73,7 +73,9 @@ async def assembled(
         url = settings.model_url
         if offline_only:
             url = (await stack.enter_async_context(offline.serve())).url
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        # As many connections as questions; the default of 100 would make the others wait.
+        connector = aiohttp.TCPConnector(limit=settings.workers)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         model = client(settings, session, url, prices, Shelf(store.load).load)
         adapters = {} if adapters is None else adapters
         policy = Policy(

@@ -11,7 +11,7 @@ from adapters.slack.events import PLATFORM, remembered
 from adapters.slack.files import Files
 from adapters.slack.listeners import Listeners
 from adapters.slack.probe import Identity, identify, probe
-from adapters.slack.socket import MAX_WAIT_SECONDS, WAIT_SECONDS, Socket
+from adapters.slack.socket import MAX_WAIT_SECONDS, PING_SECONDS, WAIT_SECONDS, Socket
 from adapters.slack.thread import Thread
 from bot.domain import Attachment, Check, Claim, Message
 from bot.errors import SetupError, TransientError
@@ -34,8 +34,10 @@ class SlackAdapter:
         session: aiohttp.ClientSession,
         max_file_bytes: int,
         download_seconds: float,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self.app_token = app_token
+        self.ping_seconds = ping_seconds
         self.api = Api(token=bot_token, url=api_url, session=session)
         self.files = Files(
             self.api, max_file_bytes=max_file_bytes, download_seconds=download_seconds
@@ -53,7 +55,7 @@ class SlackAdapter:
         async with asyncio.TaskGroup() as tasks:
             app = Listeners(self.api, desk, me, tasks).app()
             try:
-                await Socket(self.api, app, self.app_token).run()
+                await Socket(self.api, app, self.app_token, self.ping_seconds).run()
             except SetupError as error:
                 refusal = error  # A task group would wrap it, and nobody waits for a group.
         if refusal is not None:

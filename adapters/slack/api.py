@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,13 +24,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from adapters.slack.pace import Pace
 from bot.errors import Outage, PermanentError, RateLimited, SetupError
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 15.0  # short waits included
 HASTY_SECONDS = 5.0  # What only shows progress is not waited for as long.
-PATIENCE_SECONDS = (
-    5.0  # A longer wait that Slack asks for is the worker's to plan, not ours to sit.
-)
+PATIENCE_SECONDS = 3.0  # A longer wait that Slack asks for is the worker's to plan.
 AGAIN = FixedValueRetryIntervalCalculator(0.3)  # seconds
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 # docs.slack.dev/apis/web-api/rate-limits: calls a minute and workspace by tier (20, 100, 50), posts one a
 # second and channel. A bucket gives away its burst and a minute's refill in its first minute, which together
@@ -135,7 +133,7 @@ class Api:
     @property
     def local(self) -> bool:
         """Whether the API is on this machine."""
-        return urlsplit(self.url).hostname in LOOPBACK
+        return is_loopback(urlsplit(self.url).hostname)
 
     def posts(self, channel: str) -> Pace:
         """The pace of posts in a channel; channels at rest are forgotten."""
@@ -180,14 +178,14 @@ def translated(error: SlackApiError) -> Exception:
     code = str(data.get("error") or "") if isinstance(data, Mapping) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return RateLimited("Slack asks me to slow down.", retry_after=retry_after(response.headers))
-    if status >= 500 or code in AWAY or not code:
+    if status >= 500 or code in AWAY or (not code and status < 400):
         return Unsure("Slack does not answer right now.")
     if code in TOKEN:
         return SetupError(f"{TOKEN[code].capitalize()} ({code}): {BOT_MEND}.")
     if code == "missing_scope":
         needed = str(data.get("needed") or "") if isinstance(data, Mapping) else ""
         return SetupError(f"The Slack app lacks the scope {needed or 'it needs'}: {SCOPE_MEND}.")
-    return Refused(code)
+    return Refused(code or f"http_{status}")
 
 
 def retry_after(headers: Mapping[str, Any]) -> float:
@@ -205,7 +203,7 @@ class ShortWaits(AsyncRetryHandler):
     """Waits as long as Slack asks, if that is not long, and calls again."""
 
     def __init__(self) -> None:
-        super().__init__(max_retry_count=3)
+        super().__init__(max_retry_count=2)
 
     async def _can_retry_async(
         self,
@@ -231,6 +229,14 @@ class ShortWaits(AsyncRetryHandler):
         if response is not None:
             await asyncio.sleep(retry_after(response.headers))
         state.increment_current_attempt()
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine itself: only there plain http will do."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def quiet_logger() -> logging.Logger:

@@ -95,6 +95,8 @@ def card(card: Card) -> Block:
     if card.title:
         title = {"type": "plain_text", "text": harmless(card.title)[:150], "emoji": False}
         blocks.append({"type": "header", "text": title, "block_id": CARD_MARK})
+    elif not card.private:
+        blocks.append({"type": "divider", "block_id": CARD_MARK})
     body = split(harmless(card.text), MARKDOWN_LIMIT)
     if body:
         blocks.append({"type": "markdown", "text": body[0]})

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.slack import blocks
-from adapters.slack.api import LOOPBACK, Api, Json, Refused
+from adapters.slack.api import Api, Json, Refused, is_loopback
 from adapters.slack.events import PLATFORM, files, items, root_of, table, text
 from adapters.slack.markup import readable
 from adapters.slack.probe import Identity
@@ -128,7 +128,7 @@ class Commands:
         """Answers to the address that Slack gave for this very command."""
         url = text(body, "response_url")
         address = urlsplit(url)
-        local = self.api.local and address.hostname in LOOPBACK
+        local = self.api.local and is_loopback(address.hostname)
         if address.scheme != "https" and not local:
             log.warning("a command came without an address to answer to")
             return

@@ -19,8 +19,9 @@ SIGN_SECONDS = 0.8  # How long `show` waits for the first sign to stand, so that
 APPEND_SECONDS = 0.7  # between two pieces of one stream
 UPDATE_SECONDS = 1.5  # between two updates of one message
 RETRY_SECONDS = 0.1  # between two looks whether we may call again
+OUTAGE_SECONDS = 2.0  # before Slack is bothered again that did not answer
 STATUS = "is looking …"
-UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled")
+UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled", "http_404")
 TOO_MUCH = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
 
@@ -47,6 +48,8 @@ class SlackDraft:
         self.posts: list[PostId] = list(claim.posts)
         # A thread's first claim is its very first try: there is nothing that we could have posted.
         self.looked = claim.number <= 1 and not claim.posts
+        self.messages: set[PostId] = set()
+        """Posts that are no streams for sure."""
         self.stream: PostId | None = None
         """A stream that this draft opened and believes to be open."""
         self.streamed = ""
@@ -97,8 +100,7 @@ class SlackDraft:
             if self.stream is not None:
                 await self.thread.stop(self.stream)
             await self.remove(0)
-            if self.waiting:
-                await self.thread.set_status("")
+            await self.clear_status()
         except ThreadsightError as error:
             log.warning("a reply was not taken back: %s", type(error).__name__)
 
@@ -127,6 +129,7 @@ class SlackDraft:
         except Unsure:
             # Whatever became of it: from now on the whole message is replaced, which mends it.
             self.stream, self.looked = None, bool(self.posts)
+            self.pause(OUTAGE_SECONDS)
             return False
         if done:
             self.shown = wanted
@@ -146,10 +149,10 @@ class SlackDraft:
 
     async def open(self, wanted: str) -> bool:
         """Gives the first sign: a status, then a stream, else a message that says so."""
+        await self.set_status()
         await self.look()
         if self.posts:
             return not wanted or await self.push(wanted)
-        await self.set_status()
         if await self.open_stream(wanted):
             return True
         if self.api.posts(self.channel).take():
@@ -157,7 +160,7 @@ class SlackDraft:
         return True
 
     async def set_status(self) -> None:
-        if not self.api.statuses:
+        if not self.api.statuses or self.waiting:
             return
         try:
             await self.thread.set_status(STATUS)
@@ -166,6 +169,16 @@ class SlackDraft:
             self.api.statuses = error.code not in UNKNOWN
         except ThreadsightError as error:
             log.debug("no status: %s", type(error).__name__)
+
+    async def clear_status(self) -> None:
+        """Takes back a status that no post has ended."""
+        if not self.waiting:
+            return
+        self.waiting = False
+        try:
+            await self.thread.set_status("")
+        except ThreadsightError as error:
+            log.debug("the status stays until Slack drops it: %s", type(error).__name__)
 
     async def open_stream(self, wanted: str) -> bool:
         """Opens a stream if Slack gives us one."""
@@ -241,12 +254,13 @@ class SlackDraft:
             else:
                 await self.add(part)
         await self.remove(len(parts))
+        await self.clear_status()
 
     async def rewrite(self, number: int, part: Part) -> None:
         post = self.posts[number]
         if post == self.stream and await self.complete(post, part):
             return
-        if number == 0 and self.api.streams:
+        if number == 0 and self.api.streams and post not in self.messages:
             # It may be a stream, of ours or of a process that died; one that runs cannot be updated.
             await self.thread.stop(post)
         try:
@@ -256,6 +270,7 @@ class SlackDraft:
                 raise
             await self.thread.delete(post)
             self.posts[number] = await self.thread.post(part)
+        self.messages.add(self.posts[number])
 
     async def complete(self, post: PostId, part: Part) -> bool:
         """Streams the rest and closes; False when only an update can still make it this part."""
@@ -274,6 +289,7 @@ class SlackDraft:
         known = len(self.posts)
         try:
             self.posts.append(await self.thread.post(part, hasty=hasty))
+            self.messages.add(self.posts[-1])
         except Unsure:
             self.looked = False
             if hasty:
@@ -304,6 +320,7 @@ class SlackDraft:
             log.info("the thread cannot be read: %s", error.code)
             after = []
         found = [message for message in after if is_own(message, me) and self.is_part(message)]
+        self.messages |= {text(message, "ts") for message in found if marked(message)}
         self.posts = merged(self.posts, found)
         self.looked = True
 

@@ -33,8 +33,7 @@ def heard(body: Json, me: Identity) -> Message | Scope | None:
     if subtype == "message_deleted":
         return deleted(event, text(event, "deleted_ts"), workspace, channel, me)
     if subtype in POSTED:
-        direct = text(event, "channel_type") == "im"
-        message = said(event, workspace, channel, me, mentioned=direct)
+        message = said(event, workspace, channel, me, mentioned=is_direct(event))
         return message if message and concerns(message, event) else None
     return None
 
@@ -47,8 +46,7 @@ def changed(event: Json, workspace: str, channel: str, me: Identity) -> Message 
         return deleted(event, text(after, "ts"), workspace, channel, me)
     if edited_at(after) is None or edited_at(after) == edited_at(before):
         return None
-    direct = text(event, "channel_type") == "im"
-    message = said(after, workspace, channel, me, mentioned=direct)
+    message = said(after, workspace, channel, me, mentioned=is_direct(event))
     if message is None:
         return None
     ours = concerns(message, after) or me.user in mentions(text(before, "text"))
@@ -62,7 +60,7 @@ def deleted(event: Json, ts: str, workspace: str, channel: str, me: Identity) ->
         return None
     root = text(before, "thread_ts") or (ts if before else None)
     known = not before or "thread_ts" in before or me.user in mentions(text(before, "text"))
-    if not known and text(event, "channel_type") != "im":
+    if not known and not is_direct(event):
         return None
     return Scope(PLATFORM, workspace, channel, root=root, message=ts)
 
@@ -160,6 +158,12 @@ def by_bot(event: Json, me: Identity) -> bool:
 def concerns(message: Message, event: Json) -> bool:
     """Whether a message may be the bot's business: it speaks to the bot or stands in a thread."""
     return message.addressed or "thread_ts" in event
+
+
+def is_direct(event: Json) -> bool:
+    """Whether it happened in a conversation of one person with the bot."""
+    kind = text(event, "channel_type")
+    return kind == "im" or (not kind and text(event, "channel").startswith("D"))
 
 
 def edited_at(event: Json) -> float | None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from adapters.slack.api import LOOPBACK, SCOPE_MEND, Api, Json, Refused, retry_after
+from adapters.slack.api import SCOPE_MEND, Api, Json, Refused, is_loopback, retry_after
 from adapters.slack.events import attachment as located
 from adapters.slack.events import table, text
 from bot.domain import Attachment
@@ -105,7 +105,7 @@ class Files:
                 if response.status not in REDIRECTS:
                     check(response)
                     return await self.body(response, attachment)
-                url = str(address.join(URL(response.headers.get("Location", ""))))
+                url = onwards(address, response)
         raise PictureUnseen("Slack sent me from one address to the next; please post it again")
 
     async def body(self, response: aiohttp.ClientResponse, attachment: Attachment) -> bytes:
@@ -134,7 +134,7 @@ class Files:
             home.hostname,
             home.port or (443 if home.scheme == "https" else 80),
         )
-        safe = address.scheme == "https" or (address.scheme == "http" and address.host in LOOPBACK)
+        safe = address.scheme == "https" or (address.scheme == "http" and is_loopback(address.host))
         if address.user or not safe or not (at_home or of_slack(address)):
             raise PictureUnseen(
                 "it is kept outside Slack, where I do not go; please upload the picture itself"
@@ -148,6 +148,17 @@ class Files:
 
 class Moved(Exception):
     """There is no file at this address (any more)."""
+
+
+def onwards(address: URL, response: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads; to Slack's sign-in page it leads whoever may not have the file."""
+    try:
+        target = address.join(URL(response.headers.get("Location", "")))
+    except ValueError as error:
+        raise PictureUnseen("its address is broken; please post it again") from error
+    if "redir" in target.query:
+        raise PictureUnseen(LOGIN)
+    return str(target)
 
 
 def of_slack(address: URL) -> bool:

@@ -67,6 +67,10 @@ async def identify(api: Api) -> Identity:
 
 async def introduce(api: Api) -> tuple[Identity, list[str]]:
     """The bot's identity and the scopes that it lacks."""
+    if not api.url.startswith("https://") and not api.local:
+        raise SetupError(
+            "SLACK_API_URL must start with https:// (http:// is for this machine only)."
+        )
     if not api.token.isascii() or any(character.isspace() for character in api.token):
         raise SetupError("SLACK_BOT_TOKEN holds characters that no token has: copy it again.")
     if api.token.startswith("xapp-"):

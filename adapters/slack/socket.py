@@ -19,6 +19,7 @@ from adapters.slack.probe import connection
 from bot.errors import SetupError, ThreadsightError, TransientError
 
 PING_SECONDS = 5.0  # A connection is given up after four pings without an answer.
+PINGS_TO_CONNECT = 3  # then an address is given up for a fresh one
 CLOSE_SECONDS = 2.0
 WAIT_SECONDS = 1.0
 MAX_WAIT_SECONDS = 30.0
@@ -29,12 +30,12 @@ log = logging.getLogger("threadsight.slack")
 class Socket(SocketModeClient):
     """The SDK's client, which ends when the app token will never do and is told apart from an outage."""
 
-    def __init__(self, api: Api, app: AsyncApp, app_token: str) -> None:
+    def __init__(self, api: Api, app: AsyncApp, app_token: str, ping_seconds: float) -> None:
         super().__init__(
             app_token=app_token,
             logger=api.logger,
             web_client=api.sure,
-            ping_interval=PING_SECONDS,
+            ping_interval=ping_seconds,
         )
         if api.local:
             self.proxy = None  # The SDK reads the environment's proxy, but not its exceptions.
@@ -46,7 +47,7 @@ class Socket(SocketModeClient):
     async def run(self) -> None:
         """Hands in what Slack sends until cancelled; raises SetupError when Slack refuses the app."""
         try:
-            await self.connect()  # type: ignore[no-untyped-call]
+            await self.connect()
             await self.refused
         finally:
             await self.shut()
@@ -56,6 +57,17 @@ class Socket(SocketModeClient):
         started = time.time()
         response = await run_async_bolt_app(self.app, request)
         await send_async_response(client, request, response, started)
+
+    async def connect(self) -> None:
+        """Connects; the SDK alone would try an address that Slack gave for one use again and again."""
+        while not self.closed:
+            try:
+                async with asyncio.timeout(self.ping_interval * PINGS_TO_CONNECT):
+                    await super().connect()  # type: ignore[no-untyped-call]
+                return
+            except TimeoutError:
+                log.warning("Slack's socket does not open; asking for a new address")
+                self.wss_uri = None
 
     async def issue_new_wss_url(self) -> str:
         """A fresh address, which Slack gives for one use; waits out an outage of Slack."""

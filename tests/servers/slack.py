@@ -36,6 +36,8 @@ __all__ = [
 class SlackServer(WebApi):
     """The whole of it, at an address."""
 
+    signs_in = "/login"
+    """Where whoever may not have a file is sent."""
     _runner: web.AppRunner | None = None
 
     async def start(self) -> Self:
@@ -71,7 +73,7 @@ class SlackServer(WebApi):
             raise web.HTTPFound(file.redirect)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.bot_tokens or "files:read" not in self.scopes or file.html:
-            raise web.HTTPFound("/login")
+            raise web.HTTPFound(self.signs_in)
         if file.refusals > 0:
             file.refusals -= 1
             return web.Response(status=503)

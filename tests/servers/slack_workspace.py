@@ -101,6 +101,8 @@ class Workspace:
         self.redeliver_seconds = 3.0
         self.sockets: list[web.WebSocketResponse] = []
         self.tickets: set[str] = set()
+        self.shut_doors = 0
+        """So many sockets are refused, whatever their ticket."""
         self.connected = asyncio.Event()
         self.changed = asyncio.Event()
         self.foreign_tokens: list[str] = []
@@ -327,6 +329,9 @@ class Workspace:
         if ticket not in self.tickets:
             raise web.HTTPForbidden
         self.tickets.discard(ticket)
+        if self.shut_doors > 0:
+            self.shut_doors -= 1
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         hello = {"type": "hello", "num_connections": len(self.sockets) + 1}

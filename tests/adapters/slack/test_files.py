@@ -85,9 +85,11 @@ async def test_an_address_that_is_none_gets_a_sentence(adapter: SlackAdapter) ->
         await adapter.fetch(MESSAGE, Attachment(id="F1", name="a.png", url="https://[x/"))
 
 
+@pytest.mark.parametrize("page", ["/login", "https://home.slack.com/?redir=%2Ffiles-pri%2FF1"])
 async def test_a_login_page_names_the_scope_and_the_mend(
-    slack: SlackServer, adapter: SlackAdapter
+    slack: SlackServer, adapter: SlackAdapter, page: str
 ) -> None:
+    slack.signs_in = page
     file = slack.upload(DATA)
     file.html = True
 

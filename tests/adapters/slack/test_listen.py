@@ -116,6 +116,19 @@ async def test_a_dropped_connection_is_opened_again(
     assert slack.calls["apps.connections.open"] == 2
 
 
+async def test_an_address_that_does_not_work_is_given_up_for_a_fresh_one(
+    slack: SlackServer, make_adapter: Callable[..., SlackAdapter], desk: Notebook
+) -> None:
+    slack.shut_doors = 2
+
+    task = asyncio.create_task(make_adapter(ping_seconds=0.1).listen(desk))
+    await slack.until(lambda: slack.sockets)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert slack.calls["apps.connections.open"] == 3
+
+
 async def test_an_edit_is_handed_in_again_with_its_time(
     slack: SlackServer, listening: Notebook
 ) -> None:
@@ -148,6 +161,7 @@ async def test_a_deleted_question_is_retracted_and_its_answer_deleted(
         ({"bot_token": "xapp-right"}, "swap it with SLACK_APP_TOKEN"),
         ({"bot_token": "xoxb right"}, "copy it again"),
         ({"app_token": "xapp-wrong"}, "connections:write"),
+        ({"api_url": "http://slack.example/api/"}, "https://"),
         ({"app_token": "xoxb-right"}, "swap it with SLACK_BOT_TOKEN"),
     ],
 )

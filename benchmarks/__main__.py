@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ["pictures", "request", "store", "discord"]
+NAMES = ["pictures", "request", "store", "slack", "discord"]
 
 
 def main() -> None:

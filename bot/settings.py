@@ -54,7 +54,6 @@ class Settings(BaseSettings):
     history_tokens: int = env("BOT_HISTORY_TOKENS", 100_000, ge=1_000)
     instructions: str = env("BOT_INSTRUCTIONS", INSTRUCTIONS)
     prices: Path | None = env("BOT_PRICES")
-    admins: str = env("BOT_ADMINS", "")
     budget_person_day: Decimal = env("BOT_BUDGET_PERSON_DAY", Decimal(1), ge=0)
     budget_workspace_month: Decimal = env("BOT_BUDGET_WORKSPACE_MONTH", Decimal(20), ge=0)
     lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
 import aiohttp
@@ -16,6 +17,7 @@ from adapters.discord.wire import Json, item, number, string
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
 
 FIRST_PAUSE_SECONDS = 1.0
+CLOSE_SECONDS = 5.0  # for a Discord that no longer says goodbye
 LONGEST_PAUSE_SECONDS = 120.0  # 1,000 identifies a day are allowed; this stays under them for good
 
 NO_INTENT = (
@@ -71,11 +73,14 @@ class Gateway:
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(string(told, "url"))
         point(self._rest.api_url)
         try:
-            async with client:
-                await client.login(self._token)
-                await client.connect()
+            await client.login(self._token)
+            await client.connect()
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise translated(error) from error
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await client.close()
 
 
 class _Client(discord.AutoShardedClient):

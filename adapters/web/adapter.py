@@ -14,7 +14,7 @@ from adapters.web.draft import WebDraft
 from adapters.web.feed import Feed
 from adapters.web.guard import Guard
 from adapters.web.memory import Memory
-from adapters.web.nouns import PLATFORM
+from adapters.web.nouns import PLATFORM, Invitation
 from adapters.web.server import Server
 from adapters.web.uploads import Measure, Uploads
 from bot.domain import Attachment, Claim, Message
@@ -44,6 +44,7 @@ class WebAdapter:
         measure: Measure,
         host: str = "127.0.0.1",
         about: str = "",
+        invitation: Invitation | None = None,
         started: Callable[[str, bool], None] = lambda url, moved: None,
         folder_bytes: int = FOLDER_BYTES,
     ) -> None:
@@ -55,6 +56,7 @@ class WebAdapter:
         self.port = port
         self.max_file_bytes = max_file_bytes
         self.about = about
+        self.invitation = invitation
         self.started = started
         self.channel = Channel(Memory(folder, max_bytes=folder_bytes), Feed())
         self.uploads = Uploads(self.channel, max_file_bytes=max_file_bytes, measure=measure)
@@ -62,7 +64,9 @@ class WebAdapter:
     async def listen(self, desk: Desk) -> None:
         """Serves the page and hands in what is posted, until cancelled; raises SetupError without a port."""
         listening, port = bound(self.host, self.port)
-        server = Server(self.channel, self.uploads, desk, about=self.about)
+        server = Server(
+            self.channel, self.uploads, desk, about=self.about, invitation=self.invitation
+        )
         runner = web.AppRunner(
             server.app(Guard(port)),
             access_log=None,

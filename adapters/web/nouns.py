@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from bot.domain import Attachment, Button, Message, Reply, ThreadId
@@ -98,6 +99,14 @@ class Post:
             "deleted": self.deleted,
             "files": [each.json for each in self.uploads],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A picture of ours and a question about it, offered to whoever has just seen the first answer."""
+
+    picture: Path
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from adapters.web import commands
 from adapters.web.channel import MAX_FILES, MAX_TEXT, Channel
 from adapters.web.feed import event
 from adapters.web.guard import Guard, middleware
-from adapters.web.nouns import BOT, PERSON, Json, buttons
+from adapters.web.nouns import BOT, PERSON, Invitation, Json, buttons
 from adapters.web.uploads import Uploads
 from bot.domain import Card
 from bot.errors import PermanentError
@@ -37,11 +37,20 @@ NO_FILE = "This picture is not here."
 class Server:
     """Everything that the browser asks for."""
 
-    def __init__(self, channel: Channel, uploads: Uploads, desk: Desk, *, about: str) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        uploads: Uploads,
+        desk: Desk,
+        *,
+        about: str,
+        invitation: Invitation | None = None,
+    ) -> None:
         self.channel = channel
         self.uploads = uploads
         self.desk = desk
         self.about = about
+        self.invitation = invitation
         self.page = {path.name: Static(path) for path in PAGE.iterdir() if path.suffix in TYPES}
 
     def app(self, guard: Guard) -> web.Application:
@@ -52,6 +61,7 @@ class Server:
         app.router.add_get("/{name}", self.static)
         app.router.add_get("/api/events", self.events)
         app.router.add_get("/api/threads", self.threads)
+        app.router.add_get("/api/invitation", self.invited)
         app.router.add_post("/api/files", self.upload)
         app.router.add_get("/api/files/{id}", self.file)
         app.router.add_delete("/api/files/{id}", self.drop)
@@ -102,6 +112,12 @@ class Server:
         except (KeyError, ValueError) as error:
             raise web.HTTPBadRequest from error
         return web.json_response(await self.channel.picture(min(max(before, 0), 1 << 62)))
+
+    async def invited(self, request: web.Request) -> web.StreamResponse:
+        """The picture that people are invited to ask about."""
+        if self.invitation is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(self.invitation.picture)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Takes in a file, its bytes as they are."""
@@ -171,8 +187,10 @@ class Server:
 
     def introduction(self) -> Json:
         """What a tab must know before anything else."""
+        invitation = self.invitation
         return {
             "bot": BOT,
+            "invitation": invitation and {"name": invitation.picture.name, "text": invitation.text},
             "about": self.about,
             "max_file_bytes": self.uploads.max_file_bytes,
             "max_files": MAX_FILES,

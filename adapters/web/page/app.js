@@ -1,0 +1,383 @@
+// The page: what is known, what is shown of it, and what people do with it.
+import { api, listen } from "./api.js";
+import { composer } from "./composer.js";
+import { el, icon, toast } from "./dom.js";
+import { cardView, dayView, postView, replyView } from "./views.js";
+
+const $ = (id) => document.getElementById(id);
+const NEAR_PX = 80; // from its end, within which a list goes on following what comes
+
+const known = { posts: new Map(), replies: new Map(), more: false, limits: { text: 100_000, max_files: 10, max_file_bytes: 5e7 } };
+const views = { channel: new Map(), thread: new Map() };
+let open = null; // the root of the thread that is shown
+let opener = null; // what had the focus before
+let begun = false;
+let due = false;
+const mine = new Set(); // edits of this tab, as id:revision
+
+// What is known
+
+function heard(name, fact) {
+  if (name === "picture") {
+    known.posts.clear();
+    known.replies.clear();
+    take(fact);
+    known.more = fact.more;
+    known.limits = { text: fact.max_text, max_files: fact.max_files, max_file_bytes: fact.max_file_bytes };
+    introduce(fact);
+    worry(fact.trouble);
+    if (!begun) {
+      begun = true;
+      followAddress();
+    }
+  } else if (name === "post") {
+    const before = known.posts.get(fact.id);
+    known.posts.set(fact.id, fact);
+    if (before && !fact.deleted && fact.revision > before.revision) edited(fact);
+  } else if (name === "gone") known.posts.delete(fact.id);
+  else if (name === "reply") known.replies.set(fact.question, fact);
+  else if (name === "words") grown(fact);
+  else if (name === "unsaid") known.replies.delete(fact.question);
+  else if (name === "trouble") worry(fact.text);
+  else if (name === "reset") toast(fact.text);
+  show();
+}
+
+function take(fact) {
+  for (const post of fact.posts) known.posts.set(post.id, post);
+  for (const reply of fact.replies) known.replies.set(reply.question, reply);
+}
+
+function grown({ question, at, text }) {
+  const reply = known.replies.get(question);
+  if (reply) known.replies.set(question, { ...reply, text: reply.text.slice(0, at) + text });
+}
+
+/** Another tab's edit is told; our own is not, though it may be heard of before it is answered. */
+function edited(post) {
+  setTimeout(() => {
+    if (!mine.has(`${post.id}:${post.revision}`)) toast("A message was edited in another tab.");
+  }, 700);
+}
+
+function inOrder() {
+  return [...known.posts.values()].sort((a, b) => a.number - b.number);
+}
+
+function threadOf(root, posts) {
+  const own = posts.filter((post) => post.root === root);
+  return { posts: own, replies: own.map((post) => known.replies.get(post.id)).filter(Boolean) };
+}
+
+// What is shown
+
+/** Shows what is new, at most once a frame. */
+function show() {
+  if (due) return;
+  due = true;
+  const draw = () => {
+    due = false;
+    const posts = inOrder();
+    follow($("channel-scroll"), () => showChannel(posts));
+    if (open && !known.posts.has(open)) {
+      closeThread();
+      toast("This thread was deleted.");
+    }
+    if (open) follow($("thread-scroll"), () => showThread(posts));
+  };
+  // A hidden tab gets no frames.
+  if (document.hidden) setTimeout(draw, 100);
+  else requestAnimationFrame(draw);
+}
+
+function showChannel(posts) {
+  const wanted = [];
+  let last = "";
+  for (const post of posts) {
+    if (post.id !== post.root) continue;
+    const date = new Date(post.sent_at * 1000).toDateString();
+    if (date !== last) wanted.push([`day:${date}`, () => dayView(post), [post]]);
+    last = date;
+    wanted.push([post.id, () => postView("channel", actions), [post, threadOf(post.id, posts)]]);
+  }
+  reconcile($("posts"), views.channel, wanted);
+  $("older").hidden = !known.more;
+  $("empty").hidden = wanted.length > 0 || !begun;
+  for (const [id, view] of views.channel) view.el.classList.toggle("open", id === open);
+}
+
+function showThread(posts) {
+  const thread = threadOf(open, posts);
+  const wanted = [];
+  for (const post of thread.posts) {
+    wanted.push([post.id, () => postView("thread", actions), [post]]);
+    const reply = known.replies.get(post.id);
+    if (reply) wanted.push([reply.id, () => replyView({ card: (card) => showCard("thread", card) }), [reply]]);
+  }
+  reconcile($("thread-posts"), views.thread, wanted);
+  const cost = thread.replies.flatMap((reply) => reply.footer).filter((line) => /\bthread /.test(line)).at(-1);
+  $("thread-cost").textContent = cost ? cost.slice(cost.indexOf("thread ")).split(" · ")[0] : "";
+}
+
+/** Makes a list hold these views in this order; those that stay keep their elements and with them the focus. */
+function reconcile(list, held, wanted) {
+  const keep = new Set(wanted.map(([key]) => key));
+  for (const [key, view] of held) {
+    if (keep.has(key)) continue;
+    view.el.remove();
+    held.delete(key);
+  }
+  wanted.forEach(([key, make, facts], n) => {
+    if (!held.has(key)) held.set(key, make());
+    const view = held.get(key);
+    view.update(...facts);
+    if (list.children[n] !== view.el) list.insertBefore(view.el, list.children[n] ?? null);
+  });
+}
+
+/** Whoever reads the end goes on reading the end. */
+function follow(scroller, change) {
+  const near = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
+  change();
+  if (near) scroller.scrollTop = scroller.scrollHeight;
+}
+
+function introduce(fact) {
+  $("about").replaceChildren(el("span", { class: "dot", "aria-hidden": "true" }), el("span", {}, fact.about));
+  $("about").hidden = !fact.about;
+  const invited = fact.invitation && ![...known.posts.values()].some((post) => post.files.some((file) => file.name === fact.invitation.name));
+  $("tips").replaceChildren(...tips(), invited ? invitation(fact.invitation) : "");
+}
+
+function tips() {
+  const tip = (shape, title, text) => el("div", { class: "tip" }, icon(shape), el("p", {}, el("b", {}, title), text));
+  return [
+    tip("picture", "Post a picture", "by choosing, pasting or dropping it, and mention @threadsight."),
+    tip("reply", "Ask on in the thread", "without posting the picture again: the bot sends it along."),
+    tip("coin", "Know the price", "under each answer, and before asking with /estimate."),
+    tip("bin", "Delete a message", "and its answer and pictures are gone for good."),
+  ];
+}
+
+function invitation({ name, text }) {
+  const button = el("button", { type: "button", class: "button primary", onclick: accept }, "Ask about it");
+  const box = el("div", { class: "invitation" }, el("p", {}, el("b", {}, "What next?"), "There is a second picture to try: what changed on the menu?"), button);
+  async function accept() {
+    button.disabled = true;
+    try {
+      const bytes = await (await fetch("/api/invitation")).blob();
+      const root = open ?? inOrder().find((post) => post.id === post.root)?.id;
+      if (root) openThread(root);
+      const place = root ? write.thread : write.channel;
+      place.attach([new File([bytes], name, { type: bytes.type })]);
+      place.say(root ? text : `@threadsight ${text}`);
+      box.remove();
+    } catch {
+      button.disabled = false;
+      toast("The picture could not be loaded.");
+    }
+  }
+  return box;
+}
+
+function worry(text) {
+  $("trouble").textContent = text ? `What you post is kept, but not answered yet: ${text}` : "";
+  $("trouble").hidden = !text;
+}
+
+let lost = 0;
+function connected(yes) {
+  clearTimeout(lost);
+  const say = (text) => ($("link").textContent = text);
+  // A blink of the connection is nobody's business.
+  if (yes) say("");
+  else lost = setTimeout(() => say("Reconnecting …"), 500);
+}
+
+// What people do
+
+const actions = {
+  open: (root, from) => openThread(root, from),
+  edit: async (post, text) => {
+    const now = await api.edit(post.id, text);
+    mine.add(`${now.id}:${now.revision}`);
+    heard("post", { ...now });
+  },
+};
+
+function openThread(root, from = null) {
+  opener = from ?? opener;
+  if (open !== root) {
+    views.thread.forEach((view) => view.el.remove());
+    views.thread.clear();
+    $("thread-cards").replaceChildren();
+    write.thread.clear();
+  }
+  open = root;
+  $("thread").hidden = false;
+  $("app").classList.add("with-thread");
+  history.replaceState(null, "", `#thread=${root}`);
+  showThread(inOrder());
+  $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
+  show();
+  write.thread.focus();
+}
+
+function closeThread() {
+  if (!open) return;
+  const root = open;
+  open = null;
+  $("thread").hidden = true;
+  $("app").classList.remove("with-thread");
+  history.replaceState(null, "", location.pathname);
+  show();
+  if (opener?.isConnected) opener.focus();
+  else (views.channel.get(root)?.el.querySelector(".chip") ?? $("channel-composer").querySelector("textarea")).focus();
+  opener = null;
+}
+
+function followAddress() {
+  const root = /^#thread=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  if (root && known.posts.has(root)) openThread(root);
+  else {
+    $("channel-scroll").scrollTop = $("channel-scroll").scrollHeight;
+    write.channel.focus();
+  }
+  requestAnimationFrame(() => ($("channel-scroll").scrollTop = $("channel-scroll").scrollHeight));
+}
+
+function showCard(place, card) {
+  const node = cardView(card, { card: (next) => showCard(place, next) });
+  $(`${place}-cards`).append(node);
+  node.scrollIntoView({ block: "nearest" });
+}
+
+async function submit(place, { text, isCommand, key, files }) {
+  const root = place === "thread" ? open : null;
+  if (isCommand) return showCard(place, await api.command(text, root, files));
+  const post = await api.post(key, text, root, files);
+  // The stream tells of it too, and may come first.
+  if (!known.posts.has(post.id)) known.posts.set(post.id, post);
+  show();
+  const scroller = $(`${place}-scroll`);
+  requestAnimationFrame(() => requestAnimationFrame(() => (scroller.scrollTop = scroller.scrollHeight)));
+  if (place === "channel" && /(?<![\w@.])@threadsight\b/i.test(text)) openThread(post.id);
+}
+
+const write = {
+  channel: composer({ place: "channel", label: "Message general", placeholder: "Message #general", limits: () => known.limits, submit: (what) => submit("channel", what) }),
+  thread: composer({ place: "thread", label: "Reply in thread", placeholder: "Ask on; earlier pictures are sent along", limits: () => known.limits, submit: (what) => submit("thread", what) }),
+};
+$("channel-composer").append(write.channel.el);
+$("thread-composer").append(write.thread.el);
+
+$("empty").append(
+  el("div", { class: "empty-mark" }, icon("picture")),
+  el("h2", {}, "Ask about a picture"),
+  el("p", {}, "Drop one anywhere on this page, paste it, or choose a file. Then mention ", el("span", { class: "mention" }, "@threadsight"), " and ask: the answer comes in a thread, with what it cost."),
+  el(
+    "div",
+    { class: "row" },
+    el(
+      "button",
+      {
+        type: "button",
+        class: "button primary",
+        onclick: () => {
+          write.channel.mention();
+          write.channel.choose();
+        },
+      },
+      icon("picture"),
+      el("span", {}, "Choose a picture"),
+    ),
+  ),
+);
+
+$("close").append(icon("close"));
+$("back").append(icon("back"));
+$("close").addEventListener("click", closeThread);
+$("back").addEventListener("click", closeThread);
+$("room").addEventListener("click", (event) => {
+  event.preventDefault();
+  closeThread();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) closeThread();
+});
+
+$("older").addEventListener("click", async () => {
+  const scroller = $("channel-scroll");
+  const height = scroller.scrollHeight;
+  try {
+    const roots = inOrder().filter((post) => post.id === post.root);
+    const fact = await api.older(roots[0]?.number ?? 0);
+    take(fact);
+    known.more = fact.more;
+    showChannel(inOrder());
+    scroller.scrollTop += scroller.scrollHeight - height;
+  } catch (error) {
+    toast(error.message);
+  }
+});
+
+// Dropping
+
+let dragging = 0;
+const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+const target = (event) => (open && ($("thread").contains(event.target) || innerWidth < 900) ? "thread" : "channel");
+
+addEventListener("dragenter", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  dragging += 1;
+  $("drop").hidden = false;
+});
+addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  const place = target(event);
+  $("drop").dataset.place = place;
+  $("drop-words").textContent = place === "thread" ? "Drop to ask about it in this thread" : "Drop to attach to a message in #general";
+});
+addEventListener("dragleave", (event) => {
+  if (!hasFiles(event)) return;
+  dragging = Math.max(0, dragging - 1);
+  if (!dragging) $("drop").hidden = true;
+});
+addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  dragging = 0;
+  $("drop").hidden = true;
+  const place = write[target(event)];
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+  const given = [...event.dataTransfer.files];
+  const files = given.filter((_, n) => !entries[n]?.isDirectory);
+  if (files.length) place.attach(files);
+  if (files.length < given.length) place.complain("A folder cannot be attached; open it and drop the pictures in it.");
+});
+
+// Light and dark
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+function themed() {
+  const label = isDark() ? "Switch to light" : "Switch to dark";
+  $("theme").replaceChildren(icon(isDark() ? "sun" : "moon"));
+  $("theme").setAttribute("aria-label", label);
+  $("theme").title = label;
+}
+$("theme").addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", document.documentElement.dataset.theme);
+  } catch {
+    // Storage is switched off: it holds for this visit.
+  }
+  themed();
+});
+dark.addEventListener("change", themed);
+themed();
+
+listen(heard, connected);

@@ -153,7 +153,10 @@ def due_thread(
     platforms: Collection[str], thread: ThreadId | None, now: float, never: float
 ) -> Select[Any]:
     """The longest-due thread, past those that others are taking at this moment."""
-    due = select(threads).where(or_(threads.c.due <= now, threads.c.due > never))
+    # That it is due at all is said once more, since only then SQLite takes the index of such threads.
+    due = select(threads).where(
+        threads.c.due.is_not(None), or_(threads.c.due <= now, threads.c.due > never)
+    )
     if thread is not None:
         return due.where(within(thread)).with_for_update()
     return (

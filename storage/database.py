@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
@@ -29,6 +30,8 @@ from storage.engines import (
 T = TypeVar("T")
 
 READERS = 3
+# How long a write that erased something waits for those who still read what was there.
+SCRUB_MILLISECONDS = 100
 # No caller waits longer, whatever the database does; longer than any of its own limits.
 PATIENCE_SECONDS = 30.0
 
@@ -161,15 +164,31 @@ class Database:
         """Moves the log into the file and empties it; after the next write where others read."""
         connection = self._writer.raw_connection()
         try:
-            cursor = connection.cursor()
-            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            cursor.close()
+            self._scrub_due = not emptied_log(connection.cursor())
         except sqlite3.Error:
             # What was asked for is committed; only the scrubbing has to wait.
-            busy = 1
+            self._scrub_due = True
         finally:
             connection.close()
-        self._scrub_due = bool(busy)
+
+
+def emptied_log(cursor: DBAPICursor) -> bool:
+    """Whether SQLite's log could be emptied; nobody waits long for somebody who reads in it."""
+    patience = first_number(cursor, "PRAGMA busy_timeout")
+    cursor.execute(f"PRAGMA busy_timeout = {SCRUB_MILLISECONDS}")
+    try:
+        return first_number(cursor, "PRAGMA wal_checkpoint(TRUNCATE)") == 0
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {patience}")
+        cursor.close()
+
+
+def first_number(cursor: DBAPICursor, pragma: str) -> int:
+    """What a pragma says first."""
+    cursor.execute(pragma)
+    row = cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @asynccontextmanager

@@ -105,6 +105,7 @@ threads = Table(
     UniqueConstraint("platform", "workspace", "channel", "root"),
     Index(
         "ix_threads_due_work",
+        "platform",
         "due",
         sqlite_where=text("due IS NOT NULL"),
         postgresql_where=text("due IS NOT NULL"),
@@ -113,6 +114,8 @@ threads = Table(
 )
 
 WAITING = text("addressed AND settled_at IS NULL")
+# SQLite only takes the index where a query says it in these words, and it has no booleans.
+WAITING_ON_SQLITE = text("addressed = 1 AND settled_at IS NULL")
 
 messages = Table(
     "messages",
@@ -147,7 +150,7 @@ messages = Table(
         "thread",
         "sent_at",
         "id",
-        sqlite_where=WAITING,
+        sqlite_where=WAITING_ON_SQLITE,
         postgresql_where=WAITING,
     ),
     Index("ix_messages_seen", "platform", "sent_at"),

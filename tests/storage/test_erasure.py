@@ -1,5 +1,7 @@
 """What people delete is gone, and what comes late for it stays out."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -230,6 +232,24 @@ def traces(folder: Path, *needles: bytes) -> Iterator[tuple[str, bytes]]:
     for path in folder.iterdir():
         content = path.read_bytes()
         yield from ((path.name, each) for each in needles if each in content)
+
+
+async def test_somebody_who_reads_delays_the_scrubbing_and_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with open_store(f"sqlite:///{path}") as store:
+        await store.accept(message("1", "SECRET-QUESTION"))
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM messages").fetchall()
+
+        started = time.monotonic()
+        await store.retract(MESSAGE)
+        assert time.monotonic() - started < 2
+        assert list(traces(tmp_path, b"SECRET-QUESTION"))
+
+        reader.close()
+        await store.accept(message("2"))
+        assert list(traces(tmp_path, b"SECRET-QUESTION")) == []
 
 
 @pytest.mark.parametrize("way", ["retract", "purge", "file"])

@@ -5,20 +5,23 @@ import os
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Text, create_engine
+from sqlalchemy import Select, Text, create_engine, select
 from sqlalchemy.types import TypeEngine
 
 from bot.errors import SetupError
-from storage.database import open_database
+from storage.claiming import WORK, due_thread
+from storage.database import Transaction, open_database
 from storage.engines import parse
+from storage.rows import IN_ORDER
 from storage.store import migrate, open_store
-from storage.tables import Words, metadata
+from storage.tables import Words, messages, metadata
 from tests.storage.nouns import asked
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,24 @@ def test_the_migrations_make_the_tables_as_they_are_written(url: str) -> None:
     engine.dispose()
 
     assert differences == []
+
+
+async def test_what_waits_is_found_without_looking_at_what_does_not(tmp_path: Path) -> None:
+    waiting = select(messages).where(messages.c.thread == 1, WORK).order_by(*IN_ORDER).limit(1)
+    due = due_thread(["slack"], None, 1.0, 2.0)
+    due_anywhere = due_thread(["slack", "discord"], None, 1.0, 2.0)
+
+    async with open_database(f"sqlite:///{tmp_path}/store.db") as database:
+        assert "ix_messages_waiting" in await database.read(partial(plan, waiting))
+        assert "ix_threads_due_work" in await database.read(partial(plan, due))
+        assert "ix_threads_due_work" in await database.read(partial(plan, due_anywhere))
+
+
+def plan(query: Select[Any], transaction: Transaction) -> str:
+    """How SQLite means to find the rows."""
+    compiled = query.compile(transaction.connection, compile_kwargs={"literal_binds": True})
+    rows = transaction.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+    return " ".join(str(row[-1]) for row in rows)
 
 
 def differ(

@@ -79,7 +79,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_threads_due_work",
         "threads",
-        ["due"],
+        ["platform", "due"],
         sqlite_where=sa.text("due IS NOT NULL"),
         postgresql_where=sa.text("due IS NOT NULL"),
     )
@@ -141,7 +141,7 @@ def upgrade() -> None:
         "ix_messages_waiting",
         "messages",
         ["thread", "sent_at", "id"],
-        sqlite_where=sa.text("addressed AND settled_at IS NULL"),
+        sqlite_where=sa.text("addressed = 1 AND settled_at IS NULL"),
         postgresql_where=sa.text("addressed AND settled_at IS NULL"),
     )
     op.create_table(

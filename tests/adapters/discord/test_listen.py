@@ -129,6 +129,33 @@ async def test_a_deletion_is_handed_in_and_takes_the_answers_posts_with_it(
     assert scopes[0] == Scope("discord", GUILD, CHANNEL, said["id"], said["id"])
 
 
+async def test_an_answer_that_cannot_be_deleted_at_once_is_deleted_later(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    said = await discord.say(f"{MENTION} what is this?")
+    answer = await discord.say("It is a cat.", author="threadsight")
+    desk.answers[said["id"]] = (f"{CHANNEL}/{answer['id']}",)
+    discord.faults["DELETE /channels/{channel}/messages/{message}"] = Fault("reset", times=5)
+    await discord.remove(said["id"])
+    await discord.until(lambda: not discord.contents(CHANNEL))
+
+    assert discord.faults == {}
+
+
+async def test_what_was_missed_while_a_server_was_out_is_read_when_it_is_back(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    await discord.say(f"{MENTION} first")
+    await desk.until(1)
+    sessions, discord.gateway.sessions = discord.gateway.sessions, {}
+    await discord.say(f"{MENTION} unheard")
+    discord.gateway.sessions = sessions
+    await discord.gateway.dispatch("GUILD_CREATE", discord.guild_state())
+    messages = await desk.until(2)
+
+    assert [message.text for message in messages] == ["first", "unheard"]
+
+
 async def test_a_deleted_thread_is_handed_in_whole(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:

@@ -5,10 +5,12 @@ import asyncio
 import json
 import signal
 import sys
+import webbrowser
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, TextIO
 
 import aiohttp
@@ -29,6 +31,13 @@ from storage.store import migrate, open_store
 
 OFFLINE_NOTE = "No OPENAI_API_KEY or OPENAI_BASE_URL is set: the offline model answers, for free."
 PICTURES = Path(__file__).parent.parent / "docs" / "demo"
+DATA = Path("data")
+PORT = 8765  # the page's, unless it is in use
+ABOUT = "{model} answers; what it costs stands under each answer."
+OFFLINE_ABOUT = (
+    "An offline model answers, for free: it reads text, sizes and colours. "
+    "Set OPENAI_API_KEY to ask a real one."
+)
 DEMO = (
     (PICTURES / "menu-monday.jpg", "What does this menu say?"),
     (PICTURES / "menu-tuesday.jpg", "And today: what changed since picture 1?"),
@@ -105,7 +114,10 @@ def parser() -> argparse.ArgumentParser:
         sub = add(name, serve, f"Serve {name.title()} until stopped.", quiet=False)
         sub.set_defaults(platforms=(name,))
     add("migrate", migrate_now, "Bring the database to this version's tables.")
-    add("demo", demo, "Try it: a conversation about a real picture, with no account and no key.")
+    add_page(add("web", page, "Serve a channel page on this machine until stopped."))
+    sub = add("demo", demo, "Try it: a channel page on this machine, with no account and no key.")
+    sub.add_argument("--terminal", action="store_true", help="a conversation here, with no page")
+    add_page(sub)
     return root
 
 
@@ -113,6 +125,11 @@ def add_choices(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--model", metavar="M", help="instead of BOT_MODEL")
     sub.add_argument("--detail", choices=commands.DETAILS, help="instead of BOT_DETAIL")
     add_json(sub)
+
+
+def add_page(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--port", type=int, default=PORT, help=f"the first one to try ({PORT})")
+    sub.add_argument("--no-browser", action="store_true", help="only print the page's address")
 
 
 def add_json(sub: argparse.ArgumentParser) -> None:
@@ -235,7 +252,79 @@ async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+async def page(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Serves the channel page on this machine."""
+    return await open_page(parsed, settings, DATA / "web")
+
+
 async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
+    """A page with a conversation about a real picture already there, in a folder of its own."""
+    if parsed.terminal:
+        return await converse(settings)
+    database = f"sqlite:///{DATA / 'demo' / 'threadsight.db'}"
+    settings = settings.model_copy(update={"database_url": database})
+    first, second = DEMO
+    return await open_page(parsed, settings, DATA / "demo" / "channel", first, second)
+
+
+async def open_page(
+    parsed: argparse.Namespace,
+    settings: Settings,
+    folder: Path,
+    welcome: tuple[Path, str] | None = None,
+    invitation: tuple[Path, str] | None = None,
+) -> int:
+    """Serves a page until told to stop, and says where it is."""
+    from adapters.web import Invitation, WebAdapter
+
+    def say(sentence: str) -> None:
+        print(sentence, flush=True)
+
+    def started(url: str, moved: bool) -> None:
+        if moved:
+            say(f"Port {parsed.port} is in use, so another one is taken.")
+        say(f"Threadsight is at {url} (Ctrl+C ends it)")
+        if not parsed.no_browser:
+            # A browser may take its time, and may not be there at all: nobody waits for it.
+            Thread(target=open_browser, args=(url,), daemon=True).start()
+
+    adapter = WebAdapter(
+        folder=folder,
+        port=parsed.port,
+        max_file_bytes=settings.max_file_bytes,
+        measure=images.measure,
+        about=ABOUT.format(model=settings.model) if settings.model_configured else OFFLINE_ABOUT,
+        invitation=Invitation(*invitation) if invitation else None,
+        started=started,
+    )
+    adapters: dict[str, Adapter] = {adapter.name: adapter}
+    async with (
+        opened(settings, exclusive=True) as store,
+        assembled(settings, store, adapters) as engine,
+    ):
+        if welcome:
+            picture, question = welcome
+            await adapter.welcome(f"@threadsight {question}", [picture])
+        warming = asyncio.create_task(engine.warm(say))
+        try:
+            await attend(engine)
+        finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
+    return 0
+
+
+def open_browser(url: str) -> None:
+    """Opens the page where there is a browser with windows; one in this terminal would only be in the way."""
+    try:
+        browser = webbrowser.get()
+        if type(browser) is not webbrowser.GenericBrowser:
+            browser.open(url)
+    except (webbrowser.Error, OSError):
+        return
+
+
+async def converse(settings: Settings) -> int:
     """A conversation about two real pictures, priced before and after, in a thread of its own."""
     with TemporaryDirectory() as folder:
         settings = settings.model_copy(update={"database_url": f"sqlite:///{folder}/demo.db"})

@@ -1,6 +1,6 @@
 """What answers, built and connected; whoever builds it brings the store and the adapters."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from bot.commands import Commands
 from bot.desk import Desk
 from bot.domain import Ask, ThreadId
 from bot.model import ChatCompletions, Load, Shelf, links_allowed
+from bot.offline import OfflineServer
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
 from bot.responder import Policy, Responder
@@ -30,6 +31,13 @@ class Engine:
     responder: Responder
     adapters: dict[str, Adapter]
     offline: bool
+    server: OfflineServer | None = None
+    """The offline model, where that answers."""
+
+    async def warm(self, tell: Callable[[str], None]) -> None:
+        """Loads the offline model ahead and tells of it, if that is what answers; raises SetupError."""
+        if self.server is not None:
+            await self.server.warm(tell)
 
     def worker(
         self,
@@ -70,9 +78,10 @@ async def assembled(
     offline_only = not settings.model_configured
     prices = Prices.load(settings.prices, free=offline_only)
     async with AsyncExitStack() as stack:
-        url = settings.model_url
+        url, server = settings.model_url, None
         if offline_only:
-            url = (await stack.enter_async_context(offline.serve())).url
+            server = await stack.enter_async_context(offline.serve())
+            url = server.url
         # As many connections as questions; the default of 100 would make the others wait.
         connector = aiohttp.TCPConnector(limit=settings.workers)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -86,7 +95,7 @@ async def assembled(
             budget_workspace_month=settings.budget_workspace_month,
         )
         responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
-        yield Engine(settings, store, prices, responder, adapters, offline_only)
+        yield Engine(settings, store, prices, responder, adapters, offline_only, server)
 
 
 def client(

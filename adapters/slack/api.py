@@ -43,10 +43,10 @@ Json = Mapping[str, Any]
 TOKEN = {
     "invalid_auth": "Slack does not know the bot token",
     "not_authed": "Slack got no bot token",
-    "account_inactive": "the bot's account is switched off in Slack",
-    "token_revoked": "the bot token was revoked",
-    "token_expired": "the bot token has expired",
-    "not_allowed_token_type": "this is not a bot token, which starts with xoxb-",
+    "account_inactive": "The bot's account is switched off in Slack",
+    "token_revoked": "The bot token was revoked",
+    "token_expired": "The bot token has expired",
+    "not_allowed_token_type": "This is no bot token, which starts with xoxb-",
 }
 BOT_MEND = (
     "copy the Bot User OAuth Token (xoxb-…) from the app's page OAuth & Permissions into "
@@ -181,7 +181,7 @@ def translated(error: SlackApiError) -> Exception:
     if status >= 500 or code in AWAY or (not code and status < 400):
         return Unsure("Slack does not answer right now.")
     if code in TOKEN:
-        return SetupError(f"{TOKEN[code].capitalize()} ({code}): {BOT_MEND}.")
+        return SetupError(f"{TOKEN[code]} ({code}): {BOT_MEND}.")
     if code == "missing_scope":
         needed = str(data.get("needed") or "") if isinstance(data, Mapping) else ""
         return SetupError(f"The Slack app lacks the scope {needed or 'it needs'}: {SCOPE_MEND}.")

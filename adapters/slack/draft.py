@@ -13,7 +13,7 @@ from adapters.slack.probe import Identity
 from adapters.slack.thread import VANISHED, Thread, is_own
 from adapters.text import split
 from bot.domain import Claim, PostId, Reply
-from bot.errors import PermanentError, RateLimited, ThreadsightError
+from bot.errors import PermanentError, RateLimited, SetupError, ThreadsightError
 
 SIGN_SECONDS = 0.8  # How long `show` waits for the first sign to stand, so that its post is known.
 APPEND_SECONDS = 0.7  # between two pieces of one stream
@@ -189,6 +189,8 @@ class SlackDraft:
             self.stream = await self.thread.start(body)
         except RateLimited as error:
             self.api.starts.hold(error.retry_after or 1.0)
+            return False
+        except SetupError:
             return False
         except Refused as error:
             self.api.streams = error.code not in UNKNOWN

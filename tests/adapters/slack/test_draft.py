@@ -9,7 +9,7 @@ import pytest
 from adapters.slack import SlackAdapter
 from adapters.slack.draft import SlackDraft
 from bot.domain import Button, Reply
-from bot.errors import Outage, PermanentError, RateLimited
+from bot.errors import Outage, PermanentError, RateLimited, TransientError
 from tests.adapters.slack.conftest import REPLY, claim
 from tests.servers import slack_rules as rules
 from tests.servers.slack import CHANNEL, DIRECT, Fault, SlackServer
@@ -78,6 +78,7 @@ async def test_where_a_stream_is_refused_a_message_is_updated_instead(
 
     assert len(done) == 1
     assert slack.thread(question) == [f"A red square.\n{FOOTER}"]
+    assert slack.calls["chat.stopStream"] == 0
 
 
 async def test_a_slack_without_streams_and_statuses_is_asked_for_them_once(
@@ -221,6 +222,68 @@ async def test_a_call_whose_answer_is_lost_is_not_seen_twice(
         await adapter.draft(claim(question, number=2)).finish(REPLY)
 
     assert slack.thread(question) == [f"A red square.\n{FOOTER}"]
+
+
+FAULTS = {
+    "lost": Fault(lost=True),
+    "dropped": Fault(dropped=True),
+    "broken": Fault(status=503),
+    "limited": Fault(retry_after=0),
+    "limited for long": Fault(retry_after=30),
+    "lost thrice": Fault(lost=True, times=3),
+}
+
+
+METHODS = ["chat.postMessage", "chat.update", "chat.delete", "conversations.replies"]
+STREAMING = ["chat.startStream", "chat.appendStream", "chat.stopStream"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("known", [True, False])
+async def test_whatever_call_fails_there_is_one_complete_reply_in_the_end(
+    make_adapter: Callable[..., SlackAdapter], fault: str, known: bool
+) -> None:
+    cases = [(method, True) for method in METHODS + STREAMING]
+    cases += [(method, False) for method in METHODS]
+
+    await asyncio.gather(
+        *(
+            replied(make_adapter, method, FAULTS[fault], streams=streams, known=known)
+            for method, streams in cases
+        )
+    )
+
+
+async def replied(
+    make_adapter: Callable[..., SlackAdapter],
+    method: str,
+    fault: Fault,
+    *,
+    streams: bool,
+    known: bool,
+) -> None:
+    """A reply of two messages on a Slack of its own, tried by one process after the other."""
+    slack = await SlackServer().start()
+    slack.unknown = set() if streams else {"chat.startStream"}
+    question = slack.post("what is this?")
+    slack.fail(method, replace(fault))
+    posts: tuple[str, ...] = ()
+    for number in range(1, 5):
+        adapter = make_adapter(api_url=slack.url)
+        draft = adapter.draft(claim(question, number=number, posts=posts if known else ()))
+        await draft.show("")
+        posts = await draft.show("A red")
+        try:
+            await draft.finish(replace(REPLY, text="A red square. " * 900))
+            break
+        except TransientError:
+            slack.faults[method].clear()
+    shown = slack.thread(question)
+    await slack.stop()
+
+    assert len(shown) == 2, method
+    assert "\n".join(shown).count("square") == 900, method
+    assert [FOOTER in text for text in shown] == [False, True], method
 
 
 async def test_a_stream_whose_start_was_lost_is_found_again(
@@ -452,3 +515,48 @@ async def test_many_answers_at_once_keep_to_slack_s_limits_and_all_arrive(
     assert [slack.thread(question) for question in questions] == [
         [f"A red square.\n{FOOTER}"] for _ in questions
     ]
+
+
+async def test_a_thread_that_cannot_be_looked_at_now_gets_no_second_reply(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    question = slack.post("what is this?")
+    await adapter.draft(claim(question)).show("A red")
+    slack.fail("conversations.replies", Fault(retry_after=60), Fault(retry_after=60))
+
+    later = adapter.draft(claim(question, number=2))
+    await later.show("")
+    with pytest.raises(RateLimited):
+        await later.finish(REPLY)
+
+    assert slack.thread(question) == ["A red"]
+    await adapter.draft(claim(question, number=2)).finish(REPLY)
+    assert slack.thread(question) == [f"A red square.\n{FOOTER}"]
+
+
+async def test_a_status_without_a_post_is_taken_back(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.fail("chat.startStream", Fault(error="not_allowed"))
+    slack.fail("chat.postMessage", Fault(error="not_allowed"))
+    question = slack.post("what is this?")
+    draft = adapter.draft(claim(question))
+    await draft.show("")
+
+    await draft.withdraw()
+
+    assert [status for _, status, _ in slack.statuses] == ["is looking …", ""]
+
+
+async def test_a_slack_that_does_not_answer_is_not_hammered(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.fail("chat.startStream", Fault(status=500, times=99))
+    question = slack.post("what is this?")
+    draft = adapter.draft(claim(question))
+
+    await draft.show("")
+    await draft.show("A red")
+    await draft.leave()
+
+    assert slack.calls["chat.startStream"] == 1

@@ -126,7 +126,7 @@ class DiscordServer:
         add("GET", "/attachments/{channel}/{file}/{name}", self._file)
         for method, path, handler in self._routes():
             add(method, api + path, handler)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()

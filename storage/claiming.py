@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, or_, select, tuple_, update
+from sqlalchemy import Row, Select, and_, delete, or_, select, update
 
 from bot.domain import Claim, Loss, Message, PostId, Reply, ThreadId
 from bot.errors import Superseded
@@ -215,8 +215,6 @@ def release(transaction: Transaction, message: Row[Any], **values: float | None)
 
 def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
     """The messages of these claims with who holds their threads, locked in one fixed order."""
-    keys = [post_key(each.message) for each in claims]
-    name = tuple_(messages.c.platform, messages.c.workspace, messages.c.channel, messages.c.id)
     return (
         select(
             *messages.c["key", "thread", "platform", "workspace", "channel", "id"],
@@ -224,7 +222,8 @@ def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
             *threads.c["claim", "claimed"],
         )
         .join(threads, threads.c.key == messages.c.thread)
-        .where(name.in_(keys))
+        # One by one, since for a list of names SQLite would walk through all threads.
+        .where(or_(*(of_post(each.message) for each in claims)))
         .order_by(threads.c.key)
         .with_for_update(of=threads)
     )

@@ -130,21 +130,30 @@ def erase_messages(transaction: Transaction, doomed: Sequence[Row[Any]], now: fl
     """Erases messages with their answers and pictures; their threads go on."""
     for some in chunks(sorted({each.thread for each in doomed})):
         lock_threads(transaction, some)
-    for some in chunks([each.key for each in doomed]):
-        money.give_up_on_open_calls(transaction, calls.c.message.in_(some), now)
-        kept = picture_keys(transaction, attachments.c.message.in_(some))
-        transaction.run(delete(messages).where(messages.c.key.in_(some)))
+    for some in chunks(doomed):
+        keys = [each.key for each in some]
+        money.give_up_on_open_calls(transaction, calls.c.message.in_(keys), now)
+        kept = picture_keys(transaction, attachments.c.message.in_(keys))
+        transaction.run(delete(messages).where(messages.c.key.in_(keys)))
         drop_pictures(transaction, kept)
         let_go(transaction, some, now)
 
 
-def let_go(transaction: Transaction, gone: Sequence[int], now: float) -> None:
+def let_go(transaction: Transaction, gone: Sequence[Row[Any]], now: float) -> None:
     """Ends the claims on messages that are gone; what waits behind them is due at once."""
     waiting = exists().where(messages.c.thread == threads.c.key, WORK)
     transaction.run(
         update(threads)
-        .where(threads.c.claimed.in_(gone))
+        .where(holding(gone))
         .values(claimed=None, due=case((waiting, now), else_=None))
+    )
+
+
+def holding(claimed: Sequence[Row[Any]]) -> ColumnElement[bool]:
+    """The threads in which somebody answers one of these messages."""
+    return and_(
+        threads.c.key.in_([each.thread for each in claimed]),
+        threads.c.claimed.in_([each.key for each in claimed]),
     )
 
 
@@ -175,12 +184,10 @@ def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) ->
         update(messages)
         .where(messages.c.key.in_(keys), WORK)
         .values(version=messages.c.version + 1)
-        .returning(messages.c.key)
+        .returning(messages.c.key, messages.c.thread)
     )
-    again = [each.key for each in transaction.run(changed)]
-    transaction.run(
-        update(threads).where(threads.c.claimed.in_(again)).values(due=now + QUIET_SECONDS)
-    )
+    again = transaction.run(changed).all()
+    transaction.run(update(threads).where(holding(again)).values(due=now + QUIET_SECONDS))
 
 
 def forget_workspace(transaction: Transaction, scope: Scope) -> None:

@@ -15,14 +15,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Select, Text, create_engine, select
 from sqlalchemy.types import TypeEngine
 
+from bot.domain import Claim
 from bot.errors import SetupError
-from storage.claiming import WORK, due_thread
+from storage.claiming import WORK, claimed_messages, due_thread
 from storage.database import Transaction, open_database
 from storage.engines import parse
 from storage.rows import IN_ORDER
 from storage.store import migrate, open_store
 from storage.tables import Words, messages, metadata
-from tests.storage.nouns import asked
+from tests.storage.nouns import asked, message
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,12 +43,14 @@ def test_the_migrations_make_the_tables_as_they_are_written(url: str) -> None:
 async def test_what_waits_is_found_without_looking_at_what_does_not(tmp_path: Path) -> None:
     waiting = select(messages).where(messages.c.thread == 1, WORK).order_by(*IN_ORDER).limit(1)
     due = due_thread(["slack"], None, 1.0, 2.0)
+    claims = [Claim(message(name), 1, 1, 0, 0.0) for name in ("1", "2")]
     due_anywhere = due_thread(["slack", "discord"], None, 1.0, 2.0)
 
     async with open_database(f"sqlite:///{tmp_path}/store.db") as database:
         assert "ix_messages_waiting" in await database.read(partial(plan, waiting))
         assert "ix_threads_due_work" in await database.read(partial(plan, due))
         assert "ix_threads_due_work" in await database.read(partial(plan, due_anywhere))
+        assert "SCAN" not in await database.read(partial(plan, claimed_messages(claims)))
 
 
 def plan(query: Select[Any], transaction: Transaction) -> str:

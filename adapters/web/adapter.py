@@ -17,8 +17,8 @@ from adapters.web.memory import Memory
 from adapters.web.nouns import PLATFORM, Invitation
 from adapters.web.server import Server
 from adapters.web.uploads import Measure, Uploads
-from bot.domain import Attachment, Claim, Message
-from bot.errors import PictureUnseen, SetupError
+from bot.domain import Attachment, Check, Claim, Message
+from bot.errors import PictureUnseen, SetupError, ThreadsightError
 from bot.ports import Desk
 
 PORTS = 20  # tried, from the first one on
@@ -100,6 +100,14 @@ class WebAdapter:
     def draft(self, claim: Claim) -> WebDraft:
         """The reply to the claimed message."""
         return WebDraft(self.channel, claim)
+
+    async def probe(self) -> list[Check]:
+        """Whether the channel's folder can be written."""
+        try:
+            await self.channel.run(self.channel.memory.threads)
+        except ThreadsightError as error:
+            return [Check("page", False, error.sentence)]
+        return [Check("page", True, f"its folder {self.channel.memory.folder} can be written")]
 
     async def welcome(self, text: str, pictures: Sequence[Path]) -> None:
         """Posts something to begin with, the first time that this channel is opened."""

@@ -116,7 +116,9 @@ function showThread(posts) {
   }
   reconcile($("thread-posts"), views.thread, wanted);
   const cost = thread.replies.flatMap((reply) => reply.footer).filter((line) => /\bthread /.test(line)).at(-1);
-  $("thread-cost").textContent = cost ? cost.slice(cost.indexOf("thread ")).split(" · ")[0] : "";
+  // “thread $0.01”, as the answer's own small print has it.
+  const sum = cost?.slice(cost.indexOf("thread ") + "thread ".length).split(" · ")[0];
+  $("thread-cost").textContent = sum ? `Cost so far: ${sum}` : "";
 }
 
 /** Makes a list hold these views in this order; those that stay keep their elements and with them the focus. */
@@ -220,6 +222,7 @@ function openThread(root, from = null) {
   showThread(inOrder());
   $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
   show();
+  write.thread.shown();
   write.thread.focus();
 }
 

@@ -280,6 +280,8 @@ export function composer({ place, label, placeholder, limits, submit }) {
       changed();
     },
     focus: () => field.focus(),
+    /** Whatever is hidden has no height to be measured. */
+    shown: () => grow(field),
     clear: () => {
       clear();
       field.value = "";

@@ -23,6 +23,9 @@ ONE_AT_A_TIME = threading.Lock()
 def upgrade(connection: Connection) -> None:
     """Runs what is missing; whoever comes second waits and finds it done."""
     if connection.dialect.name == "postgresql":
+        # A large table takes its time, and whoever comes second waits for it.
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

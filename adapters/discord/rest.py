@@ -161,17 +161,31 @@ async def translated(error: Exception) -> ThreadsightError:
     if error.status == 401:
         return SetupError(LOGIN_REFUSED)
     if error.status == 429:
-        return RateLimited(BUSY, retry_after=named_wait(error.response.headers))
+        return RateLimited(BUSY, retry_after=await wait_of(error))
     if error.status >= 500:
         return Outage(AWAY)
     return Refused(error.code, error.status)
+
+
+async def wait_of(error: discord.HTTPException) -> float:
+    """Seconds that a 429 asks us to wait, by its body or its headers."""
+    try:
+        # The body has been read already, so this waits for nothing.
+        body = mapping(await error.response.json(content_type=None))
+        return bounded(float(str(body["retry_after"])))
+    except (KeyError, ValueError, aiohttp.ClientError, AttributeError):
+        return named_wait(error.response.headers)
+
+
+def bounded(seconds: float) -> float:
+    return min(max(0.0, seconds), LONGEST_PAUSE_SECONDS)
 
 
 def named_wait(headers: Mapping[str, str]) -> float:
     """Seconds that a 429 asks us to wait."""
     for name in ("X-RateLimit-Reset-After", "Retry-After"):
         try:
-            return min(max(0.0, float(headers[name])), LONGEST_PAUSE_SECONDS)
+            return bounded(float(headers[name]))
         except (KeyError, ValueError):
             continue
     return 1.0

@@ -354,9 +354,20 @@ async def test_what_goes_on_failing_is_told_as_what_it_is(
     assert raised.value.sentence.endswith(".")
 
 
-async def test_a_rate_limit_says_how_long(discord: DiscordServer, adapter: DiscordAdapter) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", status=429, headers={"Retry-After": "60"}),
+        Fault("status", status=429, body={"retry_after": 60, "global": False}),
+        Fault("status", status=429, headers={"Via": "1.1 google"}, body={"retry_after": 60}),
+    ],
+    ids=["header", "body", "body by way of the edge"],
+)
+async def test_a_rate_limit_says_how_long(
+    fault: Fault, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
     question = await asked(discord)
-    discord.faults[CREATE] = Fault("status", status=429, headers={"Retry-After": "60"})
+    discord.faults[CREATE] = replace(fault)
 
     with pytest.raises(RateLimited) as raised:
         await adapter.draft(claimed(question)).finish(ANSWER)

@@ -219,6 +219,7 @@ class SlackDraft:
             return False
         self.pause(UPDATE_SECONDS)
         try:
+            await self.end_stream(post)
             await self.thread.update(post, partial(body, self.question), hasty=True)
         except RateLimited as error:
             self.api.updates.hold(error.retry_after or 1.0)
@@ -262,9 +263,8 @@ class SlackDraft:
         post = self.posts[number]
         if post == self.stream and await self.complete(post, part):
             return
-        if number == 0 and self.api.streams and post not in self.messages:
-            # It may be a stream, of ours or of a process that died; one that runs cannot be updated.
-            await self.thread.stop(post)
+        if number == 0:
+            await self.end_stream(post)
         try:
             await self.thread.update(post, part)
         except Refused as error:
@@ -273,6 +273,12 @@ class SlackDraft:
             await self.thread.delete(post)
             self.posts[number] = await self.thread.post(part)
         self.messages.add(self.posts[number])
+
+    async def end_stream(self, post: PostId) -> None:
+        """Closes what may be a stream, of ours or of a process that died: one that runs takes no update."""
+        if self.api.streams and post not in self.messages:
+            await self.thread.stop(post)
+            self.messages.add(post)
 
     async def complete(self, post: PostId, part: Part) -> bool:
         """Streams the rest and closes; False when only an update can still make it this part."""

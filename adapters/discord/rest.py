@@ -24,6 +24,10 @@ LOGIN_REFUSED = (
     "Discord does not accept DISCORD_TOKEN: open your application in the developer portal, "
     "Bot, Reset Token, and set the new one."
 )
+NOT_DISCORD = (
+    "What answers at DISCORD_API_URL is not Discord's API; it should be https://discord.com/api/v10 "
+    "or a proxy of it."
+)
 AWAY = "Discord cannot be reached just now."
 BUSY = "Discord asks me to slow down."
 
@@ -39,7 +43,7 @@ class Rest:
 
     def __init__(self, *, token: str, api_url: str) -> None:
         self.api_url = api_url
-        self._token = token
+        self._token = token.strip()
         self._http: HTTPClient | None = None
         self._me: Json = {}
         self._opening = asyncio.Lock()
@@ -142,12 +146,26 @@ class Rest:
         point(self.api_url)
         try:
             self._me = mapping(await http.static_login(self._token))
+            if not snowflake(self._me, "id"):
+                raise SetupError(NOT_DISCORD)
         except BaseException as error:
             await http.close()
-            if isinstance(error, discord.DiscordException | aiohttp.ClientError | OSError):
-                raise await translated(error) from error
+            if isinstance(
+                error, (discord.DiscordException, aiohttp.ClientError, OSError, ValueError)
+            ):
+                raise await of_login(error) from error
             raise
         return http
+
+
+async def of_login(error: Exception) -> ThreadsightError:
+    """What an error at the first request means: there it may be the set-up that is wrong."""
+    if isinstance(error, discord.NotFound | aiohttp.InvalidURL):
+        return SetupError(NOT_DISCORD)
+    if isinstance(error, ValueError):
+        # A token with a line end in it cannot even be sent.
+        return SetupError(LOGIN_REFUSED)
+    return await translated(error)
 
 
 async def translated(error: Exception) -> ThreadsightError:
@@ -162,7 +180,8 @@ async def translated(error: Exception) -> ThreadsightError:
         return SetupError(LOGIN_REFUSED)
     if error.status == 429:
         return RateLimited(BUSY, retry_after=await wait_of(error))
-    if error.status >= 500:
+    if error.status >= 500 or (error.status == 403 and error.code == 0):
+        # A 403 without a code comes from what stands before Discord, when it is asked too often.
         return Outage(AWAY)
     return Refused(error.code, error.status)
 

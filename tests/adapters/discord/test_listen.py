@@ -1,6 +1,7 @@
 """From what people do on Discord to what the desk is told, over the real gateway protocol."""
 
 import time
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -302,6 +303,27 @@ async def test_a_wrong_token_is_said_at_once(
             await adapter.listen(desk)
 
     assert discord.gateway.identified == 0
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines", "smörgås", " "])
+async def test_a_token_that_can_be_none_is_said_at_once(
+    token: str, discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
+) -> None:
+    async with made(discord, session, token=token) as adapter:
+        with pytest.raises(SetupError, match="DISCORD_TOKEN"):
+            await adapter.listen(desk)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("status", status=404), Fault("status", status=200)], ids=["404", "200"]
+)
+async def test_an_address_that_is_not_discords_api_is_said_at_once(
+    fault: Fault, discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.faults["GET /users/@me"] = replace(fault)
+
+    with pytest.raises(SetupError, match="DISCORD_API_URL"):
+        await adapter.listen(desk)
 
 
 async def test_a_missing_intent_is_said_in_plain_words(

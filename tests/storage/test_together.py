@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
+
 from bot.domain import Claim, Message, Scope, ThreadId
 from bot.errors import Superseded
 from storage.database import Transaction, open_database
@@ -19,6 +21,7 @@ from tests.storage.nouns import (
     THREAD,
     answer,
     call,
+    claimed,
     edited,
     image,
     message,
@@ -113,6 +116,19 @@ def books(transaction: Transaction) -> dict[str, int]:
     """
     row = transaction.connection.exec_driver_sql(statement).one()
     return {name: int(value) for name, value in row._mapping.items()}
+
+
+async def test_a_thread_that_somebody_writes_in_holds_nobody_up(postgres: Server) -> None:
+    url = postgres.create()
+    async with open_store(url) as store:
+        for root in ("busy", "free"):
+            await store.accept(message(root, thread=replace(THREAD, root=root), sent_at=1.0))
+
+        with psycopg.connect(url) as writer:
+            writer.execute("SELECT 1 FROM threads WHERE root = 'busy' FOR UPDATE")
+            assert (await claimed(store)).message.id == "free"
+
+        assert (await claimed(store)).message.id == "busy"
 
 
 async def test_transactions_that_collide_are_tried_again(postgres: Server) -> None:

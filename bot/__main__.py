@@ -31,7 +31,8 @@ from storage.store import migrate, open_store
 
 OFFLINE_NOTE = "No OPENAI_API_KEY or OPENAI_BASE_URL is set: the offline model answers, for free."
 PICTURES = Path(__file__).parent.parent / "docs" / "demo"
-DATA = Path("data")
+WEB = Path("data") / "web"
+DEMO_FOLDER = Path("data") / "demo"
 PORT = 8765  # the page's, unless it is in use
 ABOUT = "{model} answers; what it costs stands under each answer."
 OFFLINE_ABOUT = (
@@ -114,10 +115,10 @@ def parser() -> argparse.ArgumentParser:
         sub = add(name, serve, f"Serve {name.title()} until stopped.", quiet=False)
         sub.set_defaults(platforms=(name,))
     add("migrate", migrate_now, "Bring the database to this version's tables.")
-    add_page(add("web", page, "Serve a channel page on this machine until stopped."))
+    add_page(add("web", page, "Serve a channel page on this machine until stopped."), WEB)
     sub = add("demo", demo, "Try it: a channel page on this machine, with no account and no key.")
     sub.add_argument("--terminal", action="store_true", help="a conversation here, with no page")
-    add_page(sub)
+    add_page(sub, DEMO_FOLDER)
     return root
 
 
@@ -127,9 +128,12 @@ def add_choices(sub: argparse.ArgumentParser) -> None:
     add_json(sub)
 
 
-def add_page(sub: argparse.ArgumentParser) -> None:
+def add_page(sub: argparse.ArgumentParser, folder: Path) -> None:
     sub.add_argument("--port", type=int, default=PORT, help=f"the first one to try ({PORT})")
     sub.add_argument("--no-browser", action="store_true", help="only print the page's address")
+    sub.add_argument(
+        "--folder", type=Path, default=folder, help=f"where messages and pictures lie ({folder})"
+    )
 
 
 def add_json(sub: argparse.ArgumentParser) -> None:
@@ -254,17 +258,18 @@ async def migrate_now(parsed: argparse.Namespace, settings: Settings) -> int:
 
 async def page(parsed: argparse.Namespace, settings: Settings) -> int:
     """Serves the channel page on this machine."""
-    return await open_page(parsed, settings, DATA / "web")
+    return await open_page(parsed, settings, parsed.folder)
 
 
 async def demo(parsed: argparse.Namespace, settings: Settings) -> int:
     """A page with a conversation about a real picture already there, in a folder of its own."""
     if parsed.terminal:
         return await converse(settings)
-    database = f"sqlite:///{DATA / 'demo' / 'threadsight.db'}"
+    folder: Path = parsed.folder
+    database = f"sqlite:///{folder / 'threadsight.db'}"
     settings = settings.model_copy(update={"database_url": database})
     first, second = DEMO
-    return await open_page(parsed, settings, DATA / "demo" / "channel", first, second)
+    return await open_page(parsed, settings, folder / "channel", first, second)
 
 
 async def open_page(

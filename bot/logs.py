@@ -25,3 +25,15 @@ def configure(*, quiet: bool) -> None:
     )
     # Libraries say little, and what they say at lower levels may hold texts and addresses.
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(levelname)s")
+    ours = logging.getLogger("threadsight")
+    ours.setLevel(level)
+    ours.propagate = False
+    ours.handlers = [Facts()]
+
+
+class Facts(logging.Handler):
+    """Hands on what adapters log, in the form of everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line; never a traceback, which could hold texts."""
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage())

@@ -52,4 +52,4 @@ class Feed:
 
 def event(name: str, fact: Json) -> str:
     """One server-sent event; JSON never holds a bare line break."""
-    return f"event: {name}\ndata: {json.dumps(fact, ensure_ascii=True)}\n\n"
+    return f"event: {name}\ndata: {json.dumps(fact, ensure_ascii=False)}\n\n"

@@ -210,7 +210,7 @@ class Static:
 
 async def written(response: web.StreamResponse, text: str) -> None:
     async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(text.encode())
+        await response.write(text.encode("utf-8", "replace"))
 
 
 async def body_of(request: web.Request) -> Json:

@@ -30,7 +30,7 @@ class Tab:
         self.changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
-        self.session = aiohttp.ClientSession(headers={"Origin": self.url})
+        self.session = aiohttp.ClientSession(headers={"Origin": self.url}, read_bufsize=1 << 22)
         self.listening = asyncio.create_task(self.listen())
         await self.until(lambda: self.pictures > 0)
         return self

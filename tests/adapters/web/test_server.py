@@ -1,6 +1,7 @@
 """The page's server over real sockets: what it takes, what it refuses, and what every tab hears."""
 
 import asyncio
+import io
 import json
 import socket
 import stat
@@ -16,7 +17,7 @@ from bot.domain import Button, Message, Reply
 from bot.errors import Outage, PermanentError, PictureUnseen, SetupError
 from tests import pictures
 from tests.adapters.contract import png
-from tests.adapters.web.conftest import MAX_FILE_BYTES, Notebook, Page, claim, served
+from tests.adapters.web.conftest import Notebook, Page, claim, served
 from tests.adapters.web.tab import Tab
 
 REPLY = Reply(text="A **red** square.", footer=("1,203 in · 42 out · $0.0034", "thread $0.01"))
@@ -147,7 +148,7 @@ async def test_the_longest_question_is_taken_however_its_characters_are_spelled(
 
 
 async def test_a_body_without_end_is_refused_while_it_is_read(tab: Tab) -> None:
-    answer = await tab.send("POST", "/api/posts", data=b"x" * 3_000_000)
+    answer = await tab.send("POST", "/api/posts", data=io.BytesIO(b"x" * 3_000_000))
 
     assert answer["status"] == 413
     assert answer["error"]
@@ -675,15 +676,17 @@ async def test_only_this_account_may_read_the_folder(page: Page, tab: Tab, tmp_p
 async def test_a_welcome_is_posted_once_even_if_it_was_deleted(tmp_path: Path) -> None:
     picture = tmp_path / "menu.png"
     picture.write_bytes(png(2))
-    for _ in range(2):
-        async with served(tmp_path / "channel") as page, Tab(page.url) as tab:
-            await page.adapter.welcome("@threadsight hi", [picture])
-            for post in list(tab.posts):
-                await tab.delete(post)
-
     async with served(tmp_path / "channel") as page, Tab(page.url) as tab:
         await page.adapter.welcome("@threadsight hi", [picture])
-        assert len(tab.posts) <= 1
+        await tab.until(lambda: tab.posts)
+        [post] = tab.posts.values()
+        assert [file["name"] for file in post["files"]] == ["menu.png"]
+        await tab.delete(post["id"])
+
+    async with served(tmp_path / "channel") as page:
+        await page.adapter.welcome("@threadsight hi", [picture])
+        async with Tab(page.url) as tab:
+            assert not tab.posts
 
 
 async def test_older_threads_come_when_they_are_asked_for(page: Page, tab: Tab) -> None:
@@ -742,4 +745,3 @@ async def test_no_word_or_name_reaches_a_log(
     await tab.until(lambda: not tab.trouble)
 
     assert "canary" not in caplog.text
-    assert MAX_FILE_BYTES

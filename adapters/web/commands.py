@@ -9,6 +9,7 @@ from bot.domain import Attachment, Card, Command
 ESTIMATE = "estimate"
 VISION = "vision"
 RECENT = 20  # posts in which /estimate looks for pictures when it is given nothing
+SIZE = re.compile(r"\d+\s*[x×*]\s*\d+", re.I)
 DETAIL = re.compile(r"\b(low|high|auto|original)\s*$", re.I)
 
 UNKNOWN = Card(
@@ -18,10 +19,12 @@ UNKNOWN = Card(
 
 
 def command(text: str, root: str | None, uploads: tuple[Upload, ...]) -> Command | None:
-    """The command that was typed; None for one that does not exist."""
+    """The command that was typed; None for one that does not exist. Typed sizes go before attached pictures."""
     name, _, words = text.strip().removeprefix("/").partition(" ")
     name, words = name.lower(), words.strip()
     options: dict[str, str] = {}
+    if name == ESTIMATE and SIZE.match(words):
+        uploads = ()
     if name == ESTIMATE and uploads:
         options, words = asked(words), ""
     elif name == VISION:

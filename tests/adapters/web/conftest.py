@@ -88,7 +88,8 @@ async def served(folder: Path, desk: Notebook | None = None, port: int = 0) -> A
         started=lambda url, moved: started.set_result((url, moved)),
     )
     listening = asyncio.create_task(adapter.listen(desk))
-    await asyncio.wait({listening, started}, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[object]] = {listening, started}  # type: ignore[arg-type]
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     if listening.done():
         await listening
     try:

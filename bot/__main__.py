@@ -59,6 +59,8 @@ NO_PLATFORM = (
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
+MAX_THREAD_NAME = 200  # characters; a database's index takes no name without end
+THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it another."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +145,8 @@ def add_json(sub: argparse.ArgumentParser) -> None:
 async def ask(parsed: argparse.Namespace, settings: Settings) -> int:
     """Asks one question and prints its answer as it is written."""
     pictures, text = asked(parsed.words)
+    if parsed.thread is not None and not 0 < len(parsed.thread.strip()) <= MAX_THREAD_NAME:
+        raise SetupError(THREAD_NAME)
     settings = overridden(settings, parsed)
     question = terminal.question(text, pictures, parsed.thread)
     async with opened(settings) as store, assembled(settings, store) as engine:
@@ -477,9 +481,17 @@ def asked(words: Sequence[str]) -> tuple[list[str], str]:
     *pictures, text = words
     if not text.strip():
         raise SetupError(EMPTY_QUESTION)
-    if Path(text).is_file():
+    if is_file(text):
         return [*pictures, text], ""
     return pictures, text
+
+
+def is_file(words: str) -> bool:
+    """Whether the words name a file; a long question is longer than any name may be."""
+    try:
+        return Path(words).is_file()
+    except OSError:
+        return False
 
 
 def printed(value: object) -> None:

@@ -39,6 +39,11 @@ class Engine:
         if self.server is not None:
             await self.server.warm(tell)
 
+    @property
+    def list_prices(self) -> Prices:
+        """What calls cost where a provider makes them: an estimate of nothing would help nobody."""
+        return Prices.load(self.settings.prices) if self.offline else self.prices
+
     def worker(
         self,
         *,
@@ -63,7 +68,7 @@ class Engine:
         """Where the adapters hand in."""
         return Desk(
             self.store,
-            Commands(resolved(self.settings), self.prices),
+            Commands(resolved(self.settings), self.list_prices),
             worker.wake,
             follow_ups=self.settings.follow_ups,
             links=not self.offline and links_allowed(self.settings.model_url),

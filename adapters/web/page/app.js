@@ -12,6 +12,7 @@ const views = { channel: new Map(), thread: new Map() };
 let open = null; // the root of the thread that is shown
 let opener = null; // what had the focus before
 let begun = false;
+let invited = false; // to ask about a second picture
 let due = false;
 const mine = new Set(); // edits of this tab, as id:revision
 
@@ -147,7 +148,7 @@ function follow(scroller, change) {
 function introduce(fact) {
   $("about").replaceChildren(el("span", { class: "dot", "aria-hidden": "true" }), el("span", {}, fact.about));
   $("about").hidden = !fact.about;
-  const invited = fact.invitation && ![...known.posts.values()].some((post) => post.files.some((file) => file.name === fact.invitation.name));
+  invited = fact.invitation && ![...known.posts.values()].some((post) => post.files.some((file) => file.name === fact.invitation.name));
   $("tips").replaceChildren(...tips(), invited ? invitation(fact.invitation) : "");
 }
 
@@ -239,9 +240,16 @@ function closeThread() {
   opener = null;
 }
 
+/** The only thread of a channel that was just begun: whoever comes first sees its answer being written. */
+function welcomed() {
+  const posts = [...known.posts.values()];
+  return invited && innerWidth > 860 && posts.every((post) => post.root === posts[0].root) ? posts[0] : null;
+}
+
 function followAddress() {
   const root = /^#thread=([0-9a-f]+)$/.exec(location.hash)?.[1];
   if (root && known.posts.has(root)) openThread(root);
+  else if (welcomed()) openThread(welcomed().id);
   else {
     $("channel-scroll").scrollTop = $("channel-scroll").scrollHeight;
     write.channel.focus();

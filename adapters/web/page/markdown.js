@@ -18,7 +18,7 @@ export function renderInto(container, text) {
 
 /** The text without its marks, for one line. */
 export function plain(text) {
-  return text.replace(/[`*_~#>|]+/g, "").replace(/\s+/g, " ").trim();
+  return text.replace(/^\s*(?:[-+]|\d+\.)\s/gm, "").replace(/[`*_~#>|]+/g, "").replace(/\s+/g, " ").trim();
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from adapters import terminal
 from bot import commands, doctor, facts, images, logs
 from bot.commands import Sized
+from bot.desk import MAX_TEXT
 from bot.domain import Check, Message, Reply
 from bot.engine import Engine, assembled, resolved, secret
 from bot.errors import PictureUnseen, SetupError, ThreadsightError
@@ -483,6 +484,11 @@ def asked(words: Sequence[str]) -> tuple[list[str], str]:
         raise SetupError(EMPTY_QUESTION)
     if is_file(text):
         return [*pictures, text], ""
+    if len(text) > MAX_TEXT:
+        raise SetupError(
+            f"The question has {len(text):,} characters, and {MAX_TEXT:,} are read at most; "
+            "make it shorter."
+        )
     return pictures, text
 
 

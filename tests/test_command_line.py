@@ -224,6 +224,7 @@ async def test_twenty_pictures_at_once_are_all_seen_in_their_order(shell: Shell)
         (["ask", "bomb2.png", "What?"], "pixels"),
         (["ask", "none.jpg", "What?"], "no such file"),
         (["ask", ".", "What?"], "not a file"),
+        (["ask", "photo.jpg", "What? " * 20_000], "120,000 characters"),
         (["ask", "--thread", " ", "photo.jpg", "What?"], "thread's name"),
         (["ask", "--thread", "t" * 201, "photo.jpg", "What?"], "thread's name"),
     ],
@@ -251,7 +252,7 @@ async def test_bad_input_gets_one_sentence_and_no_call(
 
 async def test_a_huge_question_is_a_question_and_no_name_of_a_file(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
-    huge = "What is this? " * 8_000
+    huge = "What is this? " * 7_000
 
     ended = await shell.run("ask", photo, huge)
 

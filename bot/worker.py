@@ -117,7 +117,11 @@ class Worker:
                 return
             if claim is None:
                 return
-            job = self.jobs[claim.message.thread] = Job(claim, self.responder.draft(claim))
+            job = Job(claim, self.responder.draft(claim))
+            if earlier := self.jobs.get(claim.message.thread):
+                # Its lease ran out, as after a pause of this process, and the thread came back to us.
+                self.end(earlier, "taken")
+            self.jobs[claim.message.thread] = job
             job.task = group.create_task(self.work(job))
 
     async def rest(self) -> None:
@@ -139,6 +143,12 @@ class Worker:
         for job in self.jobs.values():
             if job.task:
                 job.task.cancel()
+
+    def end(self, job: Job, loss: Loss) -> None:
+        """Ends a job once: what it then has left to do is not cut short."""
+        if job.loss is None and job.task:
+            job.loss = loss
+            job.task.cancel()
 
     async def work(self, job: Job) -> None:
         """Answers one claimed message, whatever happens."""
@@ -167,7 +177,8 @@ class Worker:
             log.error("broke", **place(claim), error=type(error).__name__, where=where(error))
             await self.later(job, TransientError(BROKEN.format(times=claim.failures + 1)))
         finally:
-            self.jobs.pop(claim.message.thread, None)
+            if self.jobs.get(claim.message.thread) is job:
+                del self.jobs[claim.message.thread]
             self.due.set()
 
     async def answer(self, job: Job) -> Reply:
@@ -245,10 +256,8 @@ class Worker:
                 job = jobs[thread]
                 if loss == "stopped":
                     job.stop.set()
-                    continue
-                job.loss = loss
-                if job.task:
-                    job.task.cancel()
+                else:
+                    self.end(job, loss)
 
     async def purge(self) -> None:
         """Erases what has passed its retention date."""

@@ -136,6 +136,8 @@ class FakeDraft:
         self.replied = asyncio.Event()
         self.left = asyncio.Event()
         self.withdrawn = asyncio.Event()
+        self.slow: asyncio.Event | None = None
+        """What `withdraw` waits for, as for a platform that is slow."""
 
     async def show(self, text: str) -> tuple[PostId, ...]:
         self.shown.append(text)
@@ -153,6 +155,8 @@ class FakeDraft:
         self.left.set()
 
     async def withdraw(self) -> None:
+        if self.slow:
+            await self.slow.wait()
         self.withdrawn.set()
 
 

@@ -71,8 +71,7 @@ class Page:
         """Prints the rest, and under it cost and receipts."""
         if self.out and not reply.failed:
             self.write(reply.text)
-            lines = ["", "", *reply.footer, *reply.receipts]
-            print(*lines, sep="\n", file=self.out, flush=True)
+            self.print("\n".join(["", "", *reply.footer, *reply.receipts, ""]))
         if self.replied and not self.replied.done():
             self.replied.set_result(reply)
         return ()
@@ -86,8 +85,15 @@ class Page:
     def write(self, text: str) -> None:
         if not text.startswith(self.shown):
             text, self.shown = f"\n{text}", ""
-        print(safe(text[len(self.shown) :]), end="", file=self.out, flush=True)
+        self.print(safe(text[len(self.shown) :]))
         self.shown = text
+
+    def print(self, text: str) -> None:
+        """Prints as long as somebody reads: an answer that is paid for is no failure without readers."""
+        try:
+            print(text, end="", file=self.out, flush=True)
+        except OSError:
+            self.out = None
 
 
 def question(text: str, pictures: Sequence[str], thread: str | None) -> Message:

@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -66,22 +68,38 @@ THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it a
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed with a sentence, 2 wrong usage."""
+    print_whatever_comes()
     parsed = parser().parse_args(arguments)
     logs.configure(quiet=parsed.quiet)
     try:
         images.require_safe_pillow()
         settings = Settings.read()
         code: int = asyncio.run(parsed.run(parsed, settings))
+        print(end="", flush=True)
         return code
     except ThreadsightError as error:
         complain(error.sentence, as_json=getattr(parsed, "json", False))
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        sys.stderr.close()
-        return 1
+    except OSError as error:
+        return unwritten(error)
+
+
+def print_whatever_comes() -> None:
+    """Lets a terminal or file of another encoding show `?` for what it does not know."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def unwritten(error: OSError) -> int:
+    """Ends a command whose output nobody takes, or whose disk is full."""
+    # What is left in the buffer would be tried again at the exit, and complained of.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        complain(f"Reading or writing failed: {error.strerror}.", as_json=False)
+    return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -501,7 +519,9 @@ def is_file(words: str) -> bool:
 
 
 def printed(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Prints facts; in escapes where the output's encoding does not hold every character."""
+    whole = sys.stdout is not None and sys.stdout.encoding.lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not whole, indent=2))
 
 
 def complain(sentence: str, *, as_json: bool) -> None:

@@ -60,6 +60,11 @@ class Shell:
         return name
 
     async def start(self, *arguments: str, **environ: str) -> asyncio.subprocess.Process:
+        return await self.start_into(asyncio.subprocess.PIPE, *arguments, **environ)
+
+    async def start_into(
+        self, stdout: int, *arguments: str, **environ: str
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -68,7 +73,7 @@ class Shell:
             cwd=self.folder,
             env={**self.environ, **environ},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
 
@@ -444,6 +449,48 @@ async def test_control_characters_of_a_model_never_reach_the_terminal(shell: She
 
     assert "\x1b" not in ended.out
     assert "cat" in ended.out
+
+
+async def test_an_answer_is_kept_when_nobody_reads_it_to_the_end(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    shell.server.enqueue(Says("A cat.", usage=USAGE))
+    unread, output = os.pipe()
+    asking = await shell.start_into(output, "ask", photo, "What?")
+    os.close(unread)
+    os.close(output)
+
+    _, complaints = await asking.communicate()
+    code = asking.returncode
+    ledger = (await shell.run("usage", "--json")).json
+
+    assert (code, complaints) == (1, b"")
+    assert ledger["total"]["possibly_charged_calls"] == 0
+    assert ledger["total"]["output_tokens"] == 42
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a full device")
+async def test_output_that_cannot_be_written_is_one_sentence(shell: Shell) -> None:
+    await shell.run("migrate")
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await shell.start_into(full, "usage")
+    os.close(full)
+
+    _, err = await process.communicate()
+
+    assert process.returncode == 1
+    assert err.decode() == "Reading or writing failed: No space left on device.\n"
+
+
+async def test_a_terminal_of_another_encoding_shows_what_it_can(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    shell.server.enqueue(Says("Ein Käse für 3 €.", usage=USAGE))
+    shell.server.enqueue(Says("Ein Käse für 3 €.", usage=USAGE))
+
+    shown = await shell.run("ask", photo, "What?", PYTHONIOENCODING="ascii")
+    told = await shell.run("ask", "--json", photo, "What?", PYTHONIOENCODING="ascii")
+
+    assert "Ein K?se f?r 3 ?." in shown.out
+    assert told.json["answer"] == "Ein Käse für 3 €."
 
 
 async def test_help_is_worth_reading(shell: Shell) -> None:

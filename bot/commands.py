@@ -263,12 +263,12 @@ def sum_lines(estimate: Estimate) -> list[str]:
 
 
 def spent_words(spent: Spent) -> str:
-    words = (
-        f"{spent.calls:,} calls · {spent.input_tokens:,} in · {spent.output_tokens:,} out · "
-        f"{dollars(spent.cost)}"
-    )
+    calls = "1 call" if spent.calls == 1 else f"{spent.calls:,} calls"
+    words = [calls, f"{spent.input_tokens:,} in", f"{spent.output_tokens:,} out"]
+    if spent.priced:
+        words.append(dollars(spent.cost))
     if spent.unpriced:
-        words += f" · {spent.unpriced:,} at an unknown price"
+        words.append(f"{spent.unpriced:,} at an unknown price")
     if spent.possibly_charged:
-        words += f" · {spent.possibly_charged:,} possibly charged"
-    return words
+        words.append(f"{spent.possibly_charged:,} possibly charged")
+    return " · ".join(words)

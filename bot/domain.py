@@ -296,6 +296,11 @@ class Spent:
     possibly_charged: int = 0
     """Calls whose usage never came; they stand in `cost` at the most they can have cost."""
 
+    @property
+    def priced(self) -> bool:
+        """Whether `cost` says anything: not where the price of every call is unknown."""
+        return self.calls == 0 or self.unpriced < self.calls
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:

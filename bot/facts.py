@@ -74,7 +74,7 @@ def of_spent(spent: Spent) -> Facts:
         "calls": spent.calls,
         "input_tokens": spent.input_tokens,
         "output_tokens": spent.output_tokens,
-        "cost_usd": number(spent.cost),
+        "cost_usd": number(spent.cost if spent.priced else None),
         "unpriced_calls": spent.unpriced,
         "possibly_charged_calls": spent.possibly_charged,
     }

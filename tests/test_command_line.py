@@ -198,7 +198,11 @@ async def test_a_picture_of_unknown_price_costs_null_not_nothing(shell: Shell) -
     shell.server.enqueue(Says("A cat.", usage=USAGE))
     shown = await shell.run("ask", "--model", "my-own", photo, "What?")
 
+    ledger = (await shell.run("usage", "--json")).json
+
     assert (told["cost_usd"], answered["cost_usd"]) == (None, None)
+    assert ledger["total"]["cost_usd"] is None
+    assert ledger["rows"][0]["cost_usd"] is None
     assert "1,203 in · 42 out\n" in shown.out
     assert "$" not in shown.out
 

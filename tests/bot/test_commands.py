@@ -115,7 +115,11 @@ def test_usage_adds_up_and_tells_unknown_prices_apart() -> None:
     ]
 
     assert total(rows) == Spent(3, 150, 15, Decimal("0.5"), unpriced=1)
-    assert "1 at an unknown price" in usage_card(rows).text
+    assert usage_card(rows).text.splitlines() == [
+        "2026-11-22  gpt-4o: 2 calls · 100 in · 10 out · $0.5000",
+        "2026-11-21  mine: 1 call · 50 in · 5 out · 1 at an unknown price",
+        "Total: 3 calls · 150 in · 15 out · $0.5000 · 1 at an unknown price",
+    ]
     assert usage_card([]).text == "Nothing was asked yet."
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from bot.commands import Commands
-from bot.domain import Card, Command, Message, PostId, Scope
+from bot.domain import Card, Command, Message, PostId, Scope, ThreadId
 from bot.links import links_in
 from bot.ports import Store
 
@@ -58,6 +58,10 @@ class Desk:
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent, in seconds since 1970."""
         return await self.store.last_seen(platform)
+
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        """The workspace's threads in which something happened last, the newest first, at most 50."""
+        return await self.store.recent(platform, workspace)
 
     async def run(self, command: Command) -> Card:
         """Answers a command at once."""

@@ -84,6 +84,9 @@ class Desk(Protocol):
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent, in seconds since 1970."""
 
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        """The workspace's threads in which something happened last, the newest first, at most 50."""
+
     async def run(self, command: Command) -> Card:
         """Answers a command at once; never calls the model, never queues."""
 
@@ -117,6 +120,9 @@ class Store(Protocol):
 
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent, in seconds since 1970."""
+
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        """The workspace's threads in which something happened last, the newest first, at most 50."""
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases messages, answers, pictures and marks; leaves tombstones; returns the posts of erased answers."""

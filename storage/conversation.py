@@ -57,6 +57,17 @@ def participation(transaction: Transaction, thread: ThreadId, author: str) -> st
     return "guest" if transaction.first(asked.limit(1)) is not None else "stranger"
 
 
+def recent(transaction: Transaction, platform: str, workspace: str, most: int) -> list[ThreadId]:
+    """The threads in which something happened last, the newest first."""
+    rows = transaction.all(
+        select(threads)
+        .where(threads.c.platform == platform, threads.c.workspace == workspace)
+        .order_by(threads.c.expires.desc())
+        .limit(most)
+    )
+    return [ThreadId(row.platform, row.workspace, row.channel, row.root) for row in rows]
+
+
 def last_seen(transaction: Transaction, platform: str) -> float | None:
     """When the newest message of a platform was sent."""
     row = transaction.first(

@@ -62,6 +62,12 @@ class SqlStore:
         """When the newest message stored from this platform was sent."""
         return await self._database.read(lambda tx: conversation.last_seen(tx, platform))
 
+    async def recent(self, platform: str, workspace: str, *, most: int = 50) -> list[ThreadId]:
+        """The workspace's threads with the latest events."""
+        return await self._database.read(
+            lambda tx: conversation.recent(tx, platform, workspace, most)
+        )
+
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases for good."""
         return await self._database.write(lambda tx: erasure.retract(tx, scope))

@@ -232,6 +232,18 @@ async def test_the_newest_message_of_a_platform_is_known(store: SqlStore) -> Non
     assert await store.last_seen("slack") == 7.0
 
 
+async def test_the_threads_with_the_latest_events_are_known(store: SqlStore, clock: Clock) -> None:
+    for number in (1, 2, 3):
+        await store.accept(message(str(number), thread=replace(THREAD, root=f"t{number}")))
+        clock.move(10)
+    await store.accept(message("4", thread=replace(THREAD, root="t1")))
+
+    found = await store.recent(THREAD.platform, THREAD.workspace, most=2)
+
+    assert [thread.root for thread in found] == ["t1", "t3"]
+    assert await store.recent(THREAD.platform, "another") == []
+
+
 async def drain(store: SqlStore) -> list[Claim]:
     """Claims and settles all that is due."""
     claims = []

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from adapters.discord import DiscordAdapter
-from bot.domain import Card, Claim, Command, Message, PostId, Scope
+from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
 from bot.errors import Outage
 from tests.servers.discord import DiscordServer
 
@@ -43,6 +43,9 @@ class FakeDesk:
         self.scopes.append(scope)
         self._changed.set()
         return self.answers.pop(scope.message or "", ())
+
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        return []
 
     async def last_seen(self, platform: str) -> float | None:
         self._stumble()

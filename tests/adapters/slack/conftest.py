@@ -44,6 +44,9 @@ class Notebook:
         self.scopes.append(scope)
         return self.posts
 
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        return []
+
     async def last_seen(self, platform: str) -> float | None:
         return None
 

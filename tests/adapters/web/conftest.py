@@ -10,7 +10,7 @@ import pytest
 
 from adapters.web import WebAdapter
 from bot import images
-from bot.domain import Card, Claim, Command, Message, PostId, Scope
+from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
 from bot.errors import ThreadsightError
 from tests.adapters.web.tab import WAIT_SECONDS, Tab
 
@@ -38,6 +38,9 @@ class Notebook:
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         await self.note(lambda: self.scopes.append(scope))
         return (f"reply-{scope.message}",)
+
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        return []
 
     async def last_seen(self, platform: str) -> float | None:
         return None

@@ -86,7 +86,8 @@ export function composer({ place, label, placeholder, limits, submit }) {
     } finally {
       busy = false;
       form.classList.remove("busy");
-      field.focus();
+      // A question in the channel has opened its thread, and whoever asked goes on there.
+      if (document.activeElement?.tagName !== "TEXTAREA") field.focus();
     }
   }
 

@@ -171,6 +171,7 @@ async def test_a_chosen_picture_is_asked_about_and_the_answer_survives_a_reload(
     await visit.message.press("Enter")
 
     await expect(visit.thread.get_by_text("A red square.")).to_be_visible()
+    await expect(visit.reply).to_be_focused()
     await expect(visit.thread.locator("strong")).to_have_text("red")
     await expect(visit.thread.locator(".cost")).to_contain_text(" in · ")
     await expect(visit.thread.get_by_role("button", name="Enlarge two.png")).to_be_visible()

@@ -116,6 +116,9 @@ class TimedDesk:
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         return ()
 
+    async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
+        return []
+
     async def last_seen(self, platform: str) -> float | None:
         return None
 

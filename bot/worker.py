@@ -217,6 +217,11 @@ class Worker:
             await self.quietly(self.delay(job, error))
         except Superseded:
             await job.draft.leave()
+        except Exception as error:
+            # Not even this can be told; the thread's other questions do not wait for it.
+            log.error("unheard", **place(job.claim), error=type(error).__name__, where=where(error))
+            await job.draft.leave()
+            await self.quietly(self.store.settle(job.claim))
 
     async def let_go(self, job: Job) -> None:
         """Ends a job from outside: the claim was lost, or this process stops."""
@@ -231,7 +236,7 @@ class Worker:
         """A last write that may come too late: then the lease ends by itself."""
         try:
             await write
-        except (Superseded, Outage) as error:
+        except ThreadsightError as error:
             log.info("too late", reason=type(error).__name__)
 
     async def beat(self) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
+import stamina
 import structlog
 
 from bot import budgets, footer, history, images, tokens
@@ -29,9 +30,11 @@ from bot.domain import (
 )
 from bot.errors import (
     BudgetSpent,
+    Outage,
     PermanentError,
     PictureRefused,
     PictureUnseen,
+    Superseded,
     ThreadsightError,
     TransientError,
     Unposted,
@@ -47,6 +50,8 @@ PATIENCE = (
     1  # failures after which a file that cannot be fetched is given up, and the rest answered
 )
 FILES_AT_ONCE = 4  # in memory, whole, in this process
+RECORD_SECONDS = 30.0  # that an answer waits for a database which restarts
+LAST_SECONDS = 5.0  # … when somebody ends this work; a host that stops us kills soon
 DECODERS = 2  # threads that decode; more would take memory and no less time
 
 NO_PICTURE = (
@@ -139,6 +144,7 @@ class Responder:
     ) -> Reply:
         """Pays for one call; a budget without room for it gives a refusal instead."""
         spent = await self.store.thread_spent(claim.message.thread)
+        buttons = await self.buttons(claim)
         call = self.call(claim, fitted, ask)
         try:
             number = await self.store.attempt(claim, call)
@@ -147,25 +153,47 @@ class Responder:
         try:
             answer = await self.stream(claim, draft, fitted, ask, stop)
         except ThreadsightError as error:
-            await self.store.close(claim, number, charged=error.charged)
+            # Who hears of a lost claim has heard words before, and those are billed.
+            charged = error.charged or isinstance(error, Superseded)
+            await self.store.close(claim, number, charged=charged)
             raise
         except asyncio.CancelledError:
             # Edited, deleted, stopped or shutting down: the provider bills what it had written.
             with suppress(ThreadsightError):
                 await asyncio.shield(self.store.close(claim, number, charged=True))
             raise
-        await self.leave_out(claim, answer.unseen_links, UNFETCHED)
         pictures = told(brought(fitted.turns), answer.unseen_links)
+        # Who stopped it knows that it is not whole.
+        notes = fitted.notes + (() if stop.is_set() else footer.ending(answer))
         reply = Reply(
             text=answer.text,
             footer=footer.footer(answer, fitted, spent),
-            receipts=footer.receipts(pictures) + fitted.notes,
-            buttons=await self.buttons(claim),
+            receipts=footer.receipts(pictures) + notes,
+            buttons=buttons,
             answer=answer,
-            looked=footer.looked(pictures),
+            looked=footer.looked(pictures) + notes,
         )
-        await self.store.record(claim, reply, call=number, answer=answer)
+        await self.record(claim, reply, number, answer)
+        await self.leave_out(claim, answer.unseen_links, UNFETCHED)
         return reply
+
+    async def record(self, claim: Claim, reply: Reply, call: int, answer: Answer) -> None:
+        """Stores what is paid for, also while a database restarts or somebody ends this work."""
+        storing = asyncio.create_task(self.insist(claim, reply, call, answer))
+        try:
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await asyncio.wait((storing,), timeout=LAST_SECONDS)
+            storing.cancel()
+            raise
+
+    async def insist(self, claim: Claim, reply: Reply, call: int, answer: Answer) -> None:
+        """Stores an answer as soon as the database is there: to ask again would cost twice."""
+        async for attempt in stamina.retry_context(
+            on=Outage, attempts=None, timeout=RECORD_SECONDS, wait_max=2.0
+        ):
+            with attempt:
+                await self.store.record(claim, reply, call=call, answer=answer)
 
     async def stream(
         self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask, stop: asyncio.Event
@@ -199,9 +227,14 @@ class Responder:
     async def post(self, claim: Claim, draft: Draft, reply: Reply) -> None:
         """Completes the visible reply; from here on the model is not asked again."""
         try:
-            posts = await draft.finish(reply)
+            await self.complete(claim, draft, reply)
         except TransientError as error:
             raise Unposted(error.sentence, retry_after=error.retry_after) from error
+
+    async def complete(self, claim: Claim, draft: Draft, reply: Reply) -> None:
+        """Brings the reply to its place and ends the work on the message."""
+        try:
+            posts = await draft.finish(reply)
         except PermanentError as error:
             # The place is gone or closed to us: there is nobody left to tell.
             log.warning("unheard", message=claim.message.id, reason=type(error).__name__)
@@ -224,7 +257,11 @@ class Responder:
         posts = await draft.show(text)
         if posts == claim.posts:
             return claim
-        await self.store.posted(claim, posts)
+        try:
+            await self.store.posted(claim, posts)
+        except Outage:
+            # The next words note it; an answer that is paid for does not end because of that.
+            return claim
         return replace(claim, posts=posts)
 
     async def catch_up(self, claim: Claim) -> None:

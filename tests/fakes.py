@@ -94,7 +94,7 @@ class FakeAdapter:
         self.fetched: list[str] = []
         self.before: list[Message] = []
         self.drafts: dict[str, FakeDraft] = {}
-        self.refuse: list[ThreadsightError] = []
+        self.refuse: list[Exception] = []
         """What the next `finish` calls raise."""
 
     async def listen(self, desk: Desk) -> None:
@@ -133,6 +133,8 @@ class FakeDraft:
         self.shown: list[str] = []
         self.reply: Reply | None = None
         self.finishes = 0
+        self.posts: list[tuple[PostId, ...]] = []
+        """What the next `show` calls return, in place of the one post."""
         self.replied = asyncio.Event()
         self.left = asyncio.Event()
         self.withdrawn = asyncio.Event()
@@ -141,7 +143,7 @@ class FakeDraft:
 
     async def show(self, text: str) -> tuple[PostId, ...]:
         self.shown.append(text)
-        return (f"post-{self.message}",)
+        return self.posts.pop(0) if self.posts else (f"post-{self.message}",)
 
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         if self.adapter.refuse:

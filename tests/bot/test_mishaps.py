@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from bot.domain import Answer, Claim, Loss, PostId, Reply, Scope, ThreadId
-from bot.errors import Outage, ThreadsightError
+from bot.errors import Outage, Superseded, ThreadsightError
+from bot.worker import OUTAGE_SECONDS
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
 from tests.clock import Clock
@@ -103,3 +104,75 @@ async def test_what_is_left_to_do_after_a_question_was_deleted_is_not_cut_short(
         assert THREAD in bench.worker.jobs
         draft.slow.set()
         await draft.withdrawn.wait()
+
+
+async def test_an_answer_is_not_lost_while_the_database_restarts(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    bench.model.enqueue("A cat.")
+    unsteady.fail("record", AWAY, AWAY)
+    await bench.post(1, "What?", bench.photo())
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
+    assert len(bench.model.asked) == 1
+    assert (await bench.store.thread_spent(THREAD)).possibly_charged == 0
+
+
+async def test_words_go_on_while_nobody_can_note_where_they_stand(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    bench.model.enqueue("A big cat.")
+    await bench.post(1, "What?", bench.photo())
+    unsteady.fail("posted", AWAY)
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A big cat."
+    assert len(bench.model.asked) == 1
+
+
+async def test_a_claim_lost_amid_the_words_leaves_the_call_possibly_charged(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    bench.model.enqueue("A big cat.")
+    await bench.post(1, "What?", bench.photo())
+    draft = bench.place.under("m001")
+    draft.posts = [(), ("a",)]
+    unsteady.fail("posted", Superseded("Somebody else answers."))
+
+    async with asyncio.timeout(5), bench.working():
+        await draft.left.wait()
+
+    assert (await bench.store.thread_spent(THREAD)).possibly_charged == 1
+
+
+async def test_a_posted_answer_is_never_replaced_by_an_apology(
+    bench: Bench, unsteady: Unsteady, clock: Clock
+) -> None:
+    bench.model.enqueue("A cat.")
+    await bench.post(1, "What?", bench.photo())
+    clock.move(OUTAGE_SECONDS + 1)  # as after a night without the bot
+    unsteady.fail("settle", AWAY)
+    await bench.postponed(1)
+    clock.move(60 * 60)
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
+    assert len(bench.model.asked) == 1
+
+
+async def test_a_reply_that_breaks_its_place_does_not_stop_the_others(bench: Bench) -> None:
+    bench.place.refuse = [ValueError("a fault of ours")] * 9
+    bench.model.enqueue("A cat.")
+    bench.model.enqueue("A dog.")
+    await bench.post(1, "What?", bench.photo())
+    for _ in range(3):
+        await bench.postponed(1)
+        bench.clock.move(120)
+    bench.place.refuse = []
+    await bench.post(2, "And?", bench.photo("b.jpg"))
+
+    assert (await bench.reply(2)).text == "A dog."

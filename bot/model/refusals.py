@@ -257,12 +257,12 @@ def by_status(refusal: Refusal) -> ThreadsightError:
     status = refusal.status
     if status == 429 or "rate_limit" in refusal.words:
         return RateLimited(
-            "The model's provider asks us to wait; the answer comes as soon as it lets us.",
+            "The model's provider still asks us to wait; ask again in a while.",
             retry_after=refusal.retry_after,
         )
     if status == 0 or refusal.is_overload:
         return Outage(
-            "The model's server has a fault just now; the answer comes as soon as it is back.",
+            "The model's server has a fault just now; ask again in a while.",
             retry_after=refusal.retry_after,
         )
     if FILTERED.search(refusal.words) or status == 451:

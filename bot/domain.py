@@ -196,6 +196,8 @@ class Answer:
     cost: Decimal | None
     """USD, to the nano-dollar; None where the price is unknown; 0 from the offline model."""
     finish: Finish = "stop"
+    said: bool = True
+    """False when the model said nothing: then `text` is our own sentence about that."""
     estimated: bool = False
     """True when the stream broke before the API told its usage: then `usage` is our own estimate."""
     offline: bool = False

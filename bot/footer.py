@@ -1,13 +1,18 @@
 """What stands under an answer: its cost, the thread's, and what became of its pictures. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from bot.domain import Answer, Picture, Spent
+from bot.domain import Answer, Finish, Picture, Spent
 from bot.history import Fitted
 from bot.pricing import dollars
 
 MAX_NAME = 40  # characters of a file's name that a receipt shows
+ENDINGS: Mapping[Finish, str] = {
+    "length": "the answer reached its limit of tokens: ask for the rest, or raise BOT_MAX_TOKENS",
+    "filtered": "the provider's content filter ended the answer: ask differently",
+    "cut": "the answer broke off before its end: ask for the rest",
+}
 
 
 def footer(answer: Answer, fitted: Fitted, thread: Spent) -> tuple[str, ...]:
@@ -26,6 +31,12 @@ def receipts(pictures: Iterable[Picture]) -> tuple[str, ...]:
 def looked(pictures: Iterable[Picture]) -> tuple[str, ...]:
     """A line for each picture."""
     return tuple(f"{label(picture)}: {picture.receipt}" for picture in pictures if picture.receipt)
+
+
+def ending(answer: Answer) -> tuple[str, ...]:
+    """A line for an answer that is not whole, since nothing in its words need show that."""
+    line = ENDINGS.get(answer.finish)
+    return (line,) if line and answer.said else ()
 
 
 def label(picture: Picture) -> str:

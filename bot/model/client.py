@@ -175,13 +175,15 @@ class ChatCompletions:
         usage, complete = listener.usage, True
         if usage is None:
             usage, complete = estimate(exchange.request, ask.model, listener.text)
-        said = listener.text
+        words = listener.text
+        said = bool(words.strip())
         return Answer(
-            text=said if said.strip() else said + silence(listener, usage, ask),
+            text=words if said else words + silence(listener, usage, ask),
             model=ask.model,
             usage=usage,
             cost=self.cost(ask.model, usage) if complete else None,
             finish=listener.outcome,
+            said=said,
             estimated=listener.usage is None,
             offline=self.offline,
             list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bot.domain import Answer, Attachment, Picture, Spent, Usage
-from bot.footer import footer, label, plain_name, receipts
+from bot.footer import ending, footer, label, plain_name, receipts
 from bot.history import Fitted
 from tests.fakes import posted
 
@@ -83,6 +83,18 @@ def test_a_long_file_name_keeps_its_beginning_and_its_ending() -> None:
 
 def test_a_picture_without_a_name_is_named_by_its_number() -> None:
     assert label(picture(3, "", "seen")) == "picture 3"
+
+
+@pytest.mark.parametrize(
+    ("finish", "words"),
+    [("length", "BOT_MAX_TOKENS"), ("filtered", "content filter"), ("cut", "broke off")],
+)
+def test_an_answer_that_is_not_whole_says_so(finish: str, words: str) -> None:
+    (line,) = ending(an_answer(finish=finish))
+
+    assert words in line
+    assert ending(an_answer(finish="stop")) == ()
+    assert ending(an_answer(finish=finish, said=False)) == ()
 
 
 def an_answer(**fields: object) -> Answer:

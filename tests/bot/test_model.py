@@ -260,6 +260,7 @@ async def test_an_answer_without_words_is_a_sentence_and_billed(
         _, answer = await heard(model, [asks("?")])
 
     assert words in answer.text
+    assert not answer.said
     assert answer.finish == finish
     assert answer.cost is not None
     assert answer.cost > 0

@@ -455,6 +455,28 @@ async def test_control_characters_of_a_model_never_reach_the_terminal(shell: She
     assert "cat" in ended.out
 
 
+async def test_an_answer_at_its_limit_says_that_it_is_not_whole(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    shell.server.enqueue(Says("A cat, a", usage=USAGE, finish="length"))
+    shell.server.enqueue(Says("A cat, a", usage=USAGE, finish="length"))
+
+    shown = await shell.run("ask", photo, "What?")
+    told = await shell.run("ask", "--json", photo, "What?")
+
+    assert "BOT_MAX_TOKENS" in shown.out.splitlines()[-1]
+    assert "BOT_MAX_TOKENS" in told.json["receipts"][-1]
+
+
+async def test_a_fault_that_lasts_is_one_sentence_that_promises_nothing(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    shell.server.enqueue(*[Fails(429, headers={"Retry-After": "30"})] * 3)
+
+    ended = await shell.run("ask", photo, "What?")
+
+    assert ended.code == 1
+    assert ended.err == "The model's provider still asks us to wait; ask again in a while.\n"
+
+
 async def test_an_answer_is_kept_when_nobody_reads_it_to_the_end(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     shell.server.enqueue(Says("A cat.", usage=USAGE))

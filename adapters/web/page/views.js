@@ -61,7 +61,7 @@ export function postView(place, actions) {
       const files = JSON.stringify(post.files);
       meta.replaceChildren(el("b", {}, "You"), clock(post.sent_at), post.edited_at && !post.deleted ? el("span", { class: "edited" }, "edited") : "");
       words(text, post);
-      if (!shown || JSON.stringify(shown.files) !== files) pictures.replaceChildren(...post.files.map((file) => fileView(file)));
+      if (!shown || JSON.stringify(shown.files) !== files) pictures.replaceChildren(...post.files.map((file) => fileView(file, place)));
       if (!shown || shown.deleted !== post.deleted) {
         tools.replaceChildren(
           ...[
@@ -115,12 +115,12 @@ function botFace(size = "") {
   return el("img", { class: `avatar bot ${size}`, src: "icon.svg", alt: "" });
 }
 
-const MAX_WIDTH = 340;
-const MAX_HEIGHT = 230;
+const LARGEST = { channel: [340, 230], thread: [300, 170] }; // pixels of a thumbnail
 
-function fileView(file) {
+function fileView(file, place) {
   if (!file.type) return plainFile(file);
-  const scale = file.width ? Math.min(1, MAX_WIDTH / file.width, MAX_HEIGHT / file.height) : 1;
+  const [width, height] = LARGEST[place];
+  const scale = file.width ? Math.min(1, width / file.width, height / file.height) : 1;
   const picture = el("img", { src: source(file), alt: file.name, decoding: "async" });
   if (file.width) {
     picture.width = Math.max(1, Math.round(file.width * scale));

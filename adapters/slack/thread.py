@@ -8,7 +8,7 @@ from adapters.slack.blocks import Part
 from adapters.slack.events import items, table, text
 from adapters.slack.probe import Identity
 from bot.domain import Message, PostId
-from bot.errors import PermanentError, RateLimited
+from bot.errors import PermanentError, RateLimited, ThreadsightError
 
 STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
 QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
@@ -108,11 +108,23 @@ class Thread:
             self.api.posts(self.channel).hold(error.retry_after or 1.0)
             raise
         post, message = str(answer["ts"]), table(answer.get("message"))
-        if message and not text(message, "thread_ts"):
-            # The question is gone, and Slack has put the reply into the channel instead.
+        if message and not text(message, "thread_ts") and await self.vanished():
+            # Slack has put the reply into the channel instead.
             await self.delete(post)
             raise PermanentError(VANISHED)
         return post
+
+    async def vanished(self) -> bool:
+        """Whether Slack says for sure that the message is gone under which the thread stood."""
+        try:
+            await self.api.call(
+                self.api.sure.conversations_replies(channel=self.channel, ts=self.root, limit=1)
+            )
+        except Refused as error:
+            return error.code == "thread_not_found"
+        except ThreadsightError as error:
+            log.debug("the thread cannot be looked at: %s", type(error).__name__)
+        return False
 
     async def queue(self) -> None:
         """Waits for this channel's next free second."""

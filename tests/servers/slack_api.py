@@ -183,7 +183,10 @@ class WebApi(Workspace):
         if root in channel.messages:
             message["thread_ts"] = str(channel.messages[root].get("thread_ts", root))
         self.keep(channel, message, args)
-        return {"channel": args["channel"], "ts": message["ts"], "message": rules.stored(message)}
+        told = rules.stored(message)
+        if self.terse:
+            told = {name: told[name] for name in ("type", "ts", "bot_id", "text")}
+        return {"channel": args["channel"], "ts": message["ts"], "message": told}
 
     def keep(self, channel: Channel, message: Json, args: Json) -> None:
         channel.messages[message["ts"]] = message

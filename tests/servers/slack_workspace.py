@@ -92,6 +92,8 @@ class Workspace:
         """Methods that this Slack does not have."""
         self.limits = False
         """Whether the tiers' limits hold."""
+        self.terse = False
+        """Whether a post is answered with as little as the documentation's example shows."""
         self.calls: Counter[str] = Counter()
         self.statuses: list[tuple[str, str, float]] = []
         self.ephemeral: list[Json] = []

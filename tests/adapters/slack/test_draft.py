@@ -420,6 +420,17 @@ async def test_a_parent_that_vanished_leaves_no_stray_reply(
     assert slack.own() == []
 
 
+async def test_a_post_of_which_slack_tells_no_thread_stays_where_the_thread_is(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.terse = True
+    question = slack.post("what is this?")
+
+    await adapter.draft(claim(question)).finish(REPLY)
+
+    assert slack.thread(question) == [f"A red square.\n{FOOTER}"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"), [("archived", "archived"), ("member", "invite"), ("gone", "gone")]
 )

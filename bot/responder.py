@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -62,6 +62,7 @@ log = structlog.get_logger("threadsight.responder")
 
 UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
 STOPPED = "Stopped."
+BROKE = "I broke down over this file; post it again as a PNG or JPEG"
 GONE = "the original is gone, so this smaller form is what I have"
 
 
@@ -110,9 +111,22 @@ class Responder:
         await self.post(claim, draft, reply)
         return reply
 
-    async def apologise(self, claim: Claim, draft: Draft, sentence: str) -> Reply:
+    async def give_in(self, claim: Claim, draft: Draft, sentence: str) -> Reply:
+        """Apologises for a question that ended the process each time, and leaves out what may have.
+
+        Pictures that nobody came to the end of are not looked at again: the thread goes on.
+        """
+        pending = [each for each in await self.store.pictures(claim) if each.pending]
+        await self.leave_out(claim, [each.number for each in pending], BROKE)
+        receipts = footer.receipts(replace(each, receipt=f"not seen: {BROKE}") for each in pending)
+        return await self.apologise(claim, draft, sentence, receipts)
+
+    async def apologise(
+        self, claim: Claim, draft: Draft, sentence: str, receipts: tuple[str, ...] = ()
+    ) -> Reply:
         """Answers with a sentence, so that nobody is left waiting."""
-        reply = Reply(text=sentence, failed=True, buttons=await self.buttons(claim))
+        buttons = await self.buttons(claim)
+        reply = Reply(text=sentence, receipts=receipts, failed=True, buttons=buttons)
         await self.store.record(claim, reply)
         await self.post(claim, draft, reply)
         return reply
@@ -123,7 +137,8 @@ class Responder:
         await self.show(claim, draft, "")
         await self.catch_up(claim)
         await self.look(claim, ask)
-        refused = 0
+        lost: set[int] = set()
+        tries = 0
         while True:
             turns = await self.store.history(claim)
             if sentence := unanswerable(turns):
@@ -132,17 +147,31 @@ class Responder:
                 return await self.say(claim, STOPPED)
             fitted = history.fit(turns, ask, self.room(ask))
             try:
-                return await self.ask(claim, draft, fitted, ask, stop)
-            except PictureRefused as error:
-                refused += 1
-                if refused > REFUSALS:
+                return await self.ask(claim, draft, fitted, ask, stop, lost)
+            except (PictureRefused, PictureUnseen) as error:
+                tries += 1
+                if tries > REFUSALS:
                     raise
-                await self.leave_out(claim, suspects(error, fitted), error.sentence)
+                if isinstance(error, PictureRefused):
+                    faulty = suspects(error, fitted)
+                else:
+                    faulty = await self.missing(fitted)
+                await self.leave_out(claim, faulty, error.sentence)
+                lost.update(faulty)
 
     async def ask(
-        self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask, stop: asyncio.Event
+        self,
+        claim: Claim,
+        draft: Draft,
+        fitted: Fitted,
+        ask: Ask,
+        stop: asyncio.Event,
+        lost: Collection[int],
     ) -> Reply:
-        """Pays for one call; a budget without room for it gives a refusal instead."""
+        """Pays for one call; a budget without room for it gives a refusal instead.
+
+        `lost` are the numbers of pictures that could not be shown this time.
+        """
         spent = await self.store.thread_spent(claim.message.thread)
         buttons = await self.buttons(claim)
         call = self.call(claim, fitted, ask)
@@ -162,7 +191,7 @@ class Responder:
             with suppress(ThreadsightError):
                 await asyncio.shield(self.store.close(claim, number, charged=True))
             raise
-        pictures = told(brought(fitted.turns), answer.unseen_links)
+        pictures = told(fitted.turns, answer.unseen_links, lost)
         # Who stopped it knows that it is not whole.
         notes = fitted.notes + (() if stop.is_set() else footer.ending(answer))
         reply = Reply(
@@ -296,10 +325,14 @@ class Responder:
             image = await self.prepared(picture, ask)
         except PictureUnseen as error:
             await self.leave_out(claim, [picture.number], error.sentence)
-        except TransientError as error:
+        except PermanentError:
+            raise
+        except Exception as error:
+            # Not to be had just now, or a fault of ours: tried again, but not at the others' cost.
             if claim.failures < PATIENCE:
                 raise
-            await self.leave_out(claim, [picture.number], error.sentence)
+            why = error.sentence if isinstance(error, TransientError) else BROKE
+            await self.leave_out(claim, [picture.number], why)
         else:
             await self.store.keep(claim, picture.number, image)
 
@@ -307,10 +340,22 @@ class Responder:
         """Makes a larger form of a kept picture from its original, while its platform still has it."""
         try:
             image = await self.prepared(picture, ask)
-        except (PictureUnseen, TransientError):
+        except Exception:
+            # Whatever it is: what is kept already serves.
             await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
         else:
             await self.store.keep(claim, picture.number, image)
+
+    async def missing(self, fitted: Fitted) -> list[int]:
+        """The pictures whose bytes are no longer there as they were stored."""
+        numbers = []
+        for picture in (p for turn in fitted.turns for p in turn.pictures if p.visible):
+            if picture.image is not None:
+                try:
+                    await self.store.load(picture.image.key)
+                except PictureUnseen:
+                    numbers.append(picture.number)
+        return numbers
 
     async def prepared(self, picture: Picture, ask: Ask) -> Image:
         """The picture in the form that the model's rule wants; decoded in a thread."""
@@ -385,11 +430,14 @@ def brought(turns: Sequence[Turn]) -> list[Picture]:
     return [picture for turn in turns[history.newest(turns) :] for picture in turn.pictures]
 
 
-def told(pictures: Sequence[Picture], unseen: Sequence[int]) -> list[Picture]:
-    """The pictures with what the model's service said of their addresses."""
+def told(turns: Sequence[Turn], unseen: Sequence[int], lost: Collection[int]) -> list[Picture]:
+    """What an answer accounts for: the new pictures, and earlier ones that could not be shown now."""
+    news = {picture.number for picture in brought(turns)}
     return [
         replace(picture, receipt=f"not seen: {UNFETCHED}") if picture.number in unseen else picture
-        for picture in pictures
+        for turn in turns
+        for picture in turn.pictures
+        if picture.number in news or picture.number in unseen or picture.number in lost
     ]
 
 

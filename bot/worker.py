@@ -162,7 +162,7 @@ class Worker:
             if job.loss is None:
                 raise
         except Superseded:
-            await job.draft.leave()
+            await self.forsake(job)
             note(claim, "superseded", started)
         except TimeoutError:
             await self.later(job, TransientError("The answer took too long."))
@@ -184,7 +184,7 @@ class Worker:
     async def answer(self, job: Job) -> Reply:
         claim = job.claim
         if claim.failures >= MAX_FAILURES and claim.reply is None:
-            return await self.responder.apologise(claim, job.draft, DIED)
+            return await self.responder.give_in(claim, job.draft, DIED)
         return await self.responder.respond(claim, job.draft, job.stop)
 
     async def later(self, job: Job, error: TransientError) -> None:
@@ -216,12 +216,22 @@ class Worker:
             await job.draft.leave()
             await self.quietly(self.delay(job, error))
         except Superseded:
-            await job.draft.leave()
+            await self.forsake(job)
         except Exception as error:
             # Not even this can be told; the thread's other questions do not wait for it.
             log.error("unheard", **place(job.claim), error=type(error).__name__, where=where(error))
             await job.draft.leave()
             await self.quietly(self.store.settle(job.claim))
+
+    async def forsake(self, job: Job) -> None:
+        """Ends a job whose claim turned out to be lost, before a beat could tell why."""
+        # Said first, so that no beat cuts this short.
+        job.loss = job.loss or "taken"
+        try:
+            job.loss = (await self.store.renew([job.claim])).get(job.claim.message.thread, job.loss)
+        except ThreadsightError as error:
+            log.info("too late", reason=type(error).__name__)
+        await self.let_go(job)
 
     async def let_go(self, job: Job) -> None:
         """Ends a job from outside: the claim was lost, or this process stops."""

@@ -1,7 +1,7 @@
 """Small classes that obey the doors, for tests of what stands behind them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -90,7 +90,7 @@ class FakeAdapter:
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name
-        self.files: dict[str, bytes | ThreadsightError] = {}
+        self.files: dict[str, bytes | Exception] = {}
         self.fetched: list[str] = []
         self.before: list[Message] = []
         self.drafts: dict[str, FakeDraft] = {}
@@ -103,7 +103,7 @@ class FakeAdapter:
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         self.fetched.append(attachment.id)
         found = self.files.get(attachment.id, PictureUnseen("the file is gone; post it again"))
-        if isinstance(found, ThreadsightError):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -138,11 +138,15 @@ class FakeDraft:
         self.replied = asyncio.Event()
         self.left = asyncio.Event()
         self.withdrawn = asyncio.Event()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What happens while words are shown."""
         self.slow: asyncio.Event | None = None
         """What `withdraw` waits for, as for a platform that is slow."""
 
     async def show(self, text: str) -> tuple[PostId, ...]:
         self.shown.append(text)
+        if text and self.meanwhile:
+            await self.meanwhile()
         return self.posts.pop(0) if self.posts else (f"post-{self.message}",)
 
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from bot.domain import Answer, Claim, Loss, PostId, Reply, Scope, ThreadId
-from bot.errors import Outage, Superseded, ThreadsightError
+from bot.domain import Answer, Attachment, Claim, ImageKey, Loss, PostId, Reply, Scope, ThreadId
+from bot.errors import Outage, PictureUnseen, Superseded, ThreadsightError
 from bot.worker import OUTAGE_SECONDS
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
@@ -23,6 +24,7 @@ class Unsteady(SqlStore):
         super().__init__(store._database, lease_seconds=30, retention_days=30)
         self.failing: dict[str, list[ThreadsightError]] = {}
         """By method, what its next calls raise."""
+        self.damaged: set[ImageKey] = set()
         self.beaten = asyncio.Event()
         self.waited = asyncio.Event()
 
@@ -51,6 +53,11 @@ class Unsteady(SqlStore):
     ) -> None:
         self.meet("record")
         await super().record(claim, reply, call=call, answer=answer)
+
+    async def load(self, key: ImageKey) -> bytes:
+        if key in self.damaged:
+            raise PictureUnseen("its stored copy is damaged; post it again")
+        return await super().load(key)
 
     async def settle(self, claim: Claim) -> None:
         self.meet("settle")
@@ -176,3 +183,84 @@ async def test_a_reply_that_breaks_its_place_does_not_stop_the_others(bench: Ben
     await bench.post(2, "And?", bench.photo("b.jpg"))
 
     assert (await bench.reply(2)).text == "A dog."
+
+
+async def test_a_picture_that_kills_the_process_does_not_brick_its_thread(
+    bench: Bench, clock: Clock
+) -> None:
+    bench.model.enqueue("A cat.")
+    await bench.post(1, "What?", bench.photo("poison.jpg"))
+    for _ in range(3):
+        assert await bench.store.claim(["fake"])  # … and the process dies
+        clock.move(31)
+    sorry = await bench.reply(1)
+    await bench.post(2, "And this?", bench.photo("good.jpg"))
+
+    reply = await bench.reply(2)
+
+    assert sorry.receipts[0].startswith("picture 1 (poison.jpg): not seen: ")
+    assert (reply.text, bench.place.fetched) == ("A cat.", ["good.jpg"])
+
+
+async def test_a_file_that_breaks_its_reader_fails_alone(bench: Bench, clock: Clock) -> None:
+    bench.model.enqueue("A cat.")
+    bench.place.files["odd.jpg"] = ValueError("a fault of ours")
+    await bench.post(1, "What?", Attachment("odd.jpg", "odd.jpg"), bench.photo())
+    await bench.postponed(1)
+    clock.move(60)
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
+    assert reply.receipts[0].startswith("picture 1 (odd.jpg): not seen: ")
+
+
+async def test_a_stored_picture_that_is_damaged_is_left_out_and_that_is_said(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    bench.model.enqueue("Two cats.")
+    photos = bench.photo("a.jpg"), bench.photo("b.jpg", 320, 200)
+    await bench.post(1, "What?", *photos)
+    await bench.reply(1)
+    bench.model.fail(PictureUnseen("its stored copy is damaged; post it again"))
+    bench.model.enqueue("A cat.")
+    first = bench.model.asked[0][0][-1].pictures[0].image
+    assert first is not None
+    unsteady.damaged.add(first.key)
+    await bench.post(2, "And?")
+
+    reply = await bench.reply(2)
+
+    assert reply.text == "A cat."
+    assert bench.model.pictures_sent() == [2]
+    assert reply.receipts == (
+        "picture 1 (a.jpg): not seen: its stored copy is damaged; post it again",
+    )
+
+
+async def test_an_earlier_address_that_can_no_longer_be_fetched_is_told(bench: Bench) -> None:
+    bench.model.enqueue("Two cats.")
+    address = Attachment("link", "c.png", url="https://example.org/c.png", linked=True)
+    await bench.post(1, "What?", bench.photo(), address)
+    await bench.reply(1)
+    bench.model.enqueue("A cat.", unseen_links=(2,))
+    await bench.post(2, "And?")
+
+    reply = await bench.reply(2)
+
+    assert reply.receipts[0].startswith("picture 2 (c.png): not seen: ")
+
+
+async def test_a_draft_whose_question_is_gone_is_taken_back_whoever_hears_of_it_first(
+    bench: Bench,
+) -> None:
+    bench.model.enqueue("A big cat.")
+    await bench.post(1, "What?", bench.photo())
+    draft = bench.place.under("m001")
+    draft.posts = [(), ("a",)]
+    draft.meanwhile = partial(bench.desk.retract, Scope("fake", "w1", "c1", message="m001"))
+
+    async with asyncio.timeout(5), bench.working():
+        await draft.withdrawn.wait()
+
+    assert not draft.left.is_set()

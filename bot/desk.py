@@ -40,7 +40,10 @@ class Desk:
     async def accept(self, message: Message) -> None:
         """Returns once the message is safely stored, merged with what was known of it, or not ours."""
         if not message.addressed:
-            participation = await self.store.participation(message.thread, message.author)
+            # What was posted before anybody asked is no follow-up, however late it comes or changes.
+            participation = await self.store.participation(
+                message.thread, message.author, before=message.sent_at
+            )
             if participation == "stranger":
                 return
             message = replace(message, addressed=self.follows_up(message, participation))
@@ -79,5 +82,5 @@ class Desk:
         if message.to_others or message.kind != "question" or self.follow_ups == "mentions":
             return False
         if self.follow_ups == "everyone":
-            return True
+            return participation in ("asker", "guest")
         return participation == "asker"

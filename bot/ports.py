@@ -115,8 +115,13 @@ class Store(Protocol):
         the thread's last question makes it work again, due after `quiet` seconds.
         """
 
-    async def participation(self, thread: ThreadId, author: str) -> str:
-        """`asker` when this person has asked in the thread, `guest` when only others have, else `stranger`."""
+    async def participation(
+        self, thread: ThreadId, author: str, *, before: float | None = None
+    ) -> str:
+        """`asker` when this person has asked in the thread, `guest` when only others have, else `stranger`.
+
+        With a moment, only what was asked before it counts; `early` when that was nothing yet.
+        """
 
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent, in seconds since 1970."""

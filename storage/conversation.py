@@ -45,16 +45,21 @@ def user_turn(row: Row[Any], thread: ThreadId, files: list[Row[Any]]) -> Turn:
     )
 
 
-def participation(transaction: Transaction, thread: ThreadId, author: str) -> str:
-    """Whether this person, or anybody, has spoken to the bot in the thread."""
+def participation(
+    transaction: Transaction, thread: ThreadId, author: str, before: float | None
+) -> str:
+    """Whether this person, or anybody, has spoken to the bot in the thread, before a moment."""
     asked = (
         select(messages.c.author)
         .join(threads, threads.c.key == messages.c.thread)
         .where(within(thread), messages.c.addressed)
     )
-    if transaction.first(asked.where(messages.c.author == author).limit(1)) is not None:
+    by_then = asked if before is None else asked.where(messages.c.sent_at < before)
+    if transaction.first(by_then.where(messages.c.author == author).limit(1)) is not None:
         return "asker"
-    return "guest" if transaction.first(asked.limit(1)) is not None else "stranger"
+    if transaction.first(by_then.limit(1)) is not None:
+        return "guest"
+    return "early" if transaction.first(asked.limit(1)) is not None else "stranger"
 
 
 def recent(transaction: Transaction, platform: str, workspace: str, most: int) -> list[ThreadId]:

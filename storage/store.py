@@ -54,9 +54,13 @@ class SqlStore:
             lambda tx: accepting.accept(tx, message, quiet, self._retention_seconds)
         )
 
-    async def participation(self, thread: ThreadId, author: str) -> str:
-        """`asker`, `guest` or `stranger`."""
-        return await self._database.read(lambda tx: conversation.participation(tx, thread, author))
+    async def participation(
+        self, thread: ThreadId, author: str, *, before: float | None = None
+    ) -> str:
+        """`asker`, `guest`, `early` or `stranger`."""
+        return await self._database.read(
+            lambda tx: conversation.participation(tx, thread, author, before)
+        )
 
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent."""

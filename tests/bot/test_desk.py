@@ -61,6 +61,23 @@ async def test_who_may_follow_up_without_a_mention_is_a_setting(
     assert (await claimed(store) == "m002") is answered
 
 
+@pytest.mark.parametrize("follow_ups", ["askers", "everyone"])
+async def test_a_change_of_what_was_posted_before_the_first_question_is_no_follow_up(
+    store: SqlStore, follow_ups: FollowUps
+) -> None:
+    entry = desk(store, follow_ups=follow_ups)
+    await entry.accept(posted(2, "What is it?"))
+    early = posted(1, "Look", addressed=False)
+    await entry.accept(early)
+    await entry.accept(replace(early, text="Look!", edited_at=early.sent_at + 9))
+
+    claim = await store.claim(["fake"])
+
+    assert claim is not None
+    assert claim.message.id == "m002"
+    assert [turn.text for turn in await store.history(claim)] == ["Look!", "What is it?"]
+
+
 async def test_the_same_post_under_two_events_is_one_question(store: SqlStore) -> None:
     entry = desk(store)
     await entry.accept(posted(1))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from adapters.web.nouns import Json
 
 # A tab that is so far behind starts again from the whole picture.
-MAX_WAITING = 2_000
+MAX_WAITING = 500
 
 Listener = asyncio.Queue[str | None]
 

@@ -61,7 +61,7 @@ class Uploads:
             upload = await self.channel.run(self.examine, part, name)
             return await self.channel.keep(part, upload)
         finally:
-            await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
+            await asyncio.shield(asyncio.to_thread(removed, part))
 
     async def take(self, file: Path) -> Upload:
         """Keeps a file of this machine."""
@@ -111,6 +111,12 @@ class Uploads:
     def too_large(self, name: str) -> TooLarge:
         limit = self.max_file_bytes // 1_000_000
         return TooLarge(f"“{name}” is larger than {limit} MB; make it smaller and attach it again.")
+
+
+def removed(part: Path) -> None:
+    """Leaves nothing of a file that did not come whole; what cannot be removed now goes at the next start."""
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
 
 
 def sniffed(data: bytes) -> str:

@@ -16,9 +16,8 @@ export function composer({ place, label, placeholder, limits, submit }) {
     rows: 1,
     placeholder,
     "aria-label": label,
-    role: "combobox",
     "aria-autocomplete": "list",
-    "aria-expanded": "false",
+    "aria-haspopup": "listbox",
     "aria-controls": `${place}-choices`,
     value: sessionStorage.getItem(`draft-${place}`) ?? "",
   });
@@ -202,7 +201,6 @@ export function composer({ place, label, placeholder, limits, submit }) {
 
   function listed() {
     choices.hidden = !offered.length;
-    field.setAttribute("aria-expanded", String(offered.length > 0));
     choices.replaceChildren(
       ...offered.map((each, n) =>
         el(

@@ -73,12 +73,12 @@ class Visit:
     @property
     def message(self) -> Locator:
         """Where people write in the channel."""
-        return self.page.get_by_role("combobox", name="Message general")
+        return self.page.get_by_role("textbox", name="Message general")
 
     @property
     def reply(self) -> Locator:
         """Where people write in the thread."""
-        return self.page.get_by_role("combobox", name="Reply in thread")
+        return self.page.get_by_role("textbox", name="Reply in thread")
 
     async def attach(self, place: Locator, *files: FilePayload) -> None:
         """Chooses files as the button does."""
@@ -241,6 +241,8 @@ async def test_an_edit_is_answered_anew_and_told_to_other_tabs(visiting: Visitin
     await expect(visit.thread.get_by_text("Old.")).to_be_visible()
     other = await visit.another()
 
+    await other.locator(".post").hover()
+    await other.get_by_role("button", name="Edit message").click()
     await visit.thread.locator(".post").first.hover()
     await visit.thread.get_by_role("button", name="Edit message").click()
     editor = visit.thread.get_by_role("textbox", name="Edit message")
@@ -248,7 +250,8 @@ async def test_an_edit_is_answered_anew_and_told_to_other_tabs(visiting: Visitin
     await editor.press("Enter")
 
     await expect(visit.thread.get_by_text("edited")).to_be_visible()
-    await expect(other.get_by_text("edited in another tab")).to_be_visible()
+    await expect(other.get_by_text("saving replaces that")).to_be_visible()
+    await expect(other.get_by_text("A message was edited in another tab")).to_be_visible()
     await expect(visit.thread.get_by_text("New.")).to_be_visible()
     await expect(visit.thread.get_by_text("Old.")).to_have_count(0)
 
@@ -340,6 +343,11 @@ async def test_what_cannot_be_posted_gets_a_sentence(visiting: Visiting) -> None
 
     await visit.attach(visit.channel, file("nothing.png", data=b""))
     await expect(alert.filter(has_text="“nothing.png” is empty")).to_be_visible()
+    await visit.page.evaluate(
+        "() => { DataTransferItem.prototype.webkitGetAsEntry = () => ({ isDirectory: true }) }"
+    )
+    await visit.page.evaluate(PASTE, ["folder", encoded(1), "drop"])
+    await expect(alert.filter(has_text="A folder cannot be attached")).to_be_visible()
     await visit.page.evaluate(
         "() => import('/app.js') && Object.defineProperty(File.prototype, 'size', "
         "{ get() { return this.name === 'huge.png' ? 2e8 : 70 } })"

@@ -18,6 +18,7 @@ from bot.domain import Attachment, Check, Claim, Message
 from bot.ports import Desk, Draft
 
 EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for an answer's last.
+IDENTIFY_SECONDS = 5.0  # Discord takes one identify in this time.
 
 
 class DiscordAdapter:
@@ -34,9 +35,10 @@ class DiscordAdapter:
         max_file_bytes: int,
         download_seconds: float,
         edit_seconds: float = EDIT_SECONDS,
+        identify_seconds: float = IDENTIFY_SECONDS,
     ) -> None:
         self._rest = Rest(token=token, api_url=api_url.rstrip("/"))
-        self._gateway = Gateway(token=token, rest=self._rest)
+        self._gateway = Gateway(token=token, rest=self._rest, identify_seconds=identify_seconds)
         self._places = Places()
         self._pace = Pace(edit_seconds)
         self._commands = Commands(rest=self._rest, session=session)

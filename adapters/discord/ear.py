@@ -14,7 +14,7 @@ from adapters.discord.gateway import Gateway
 from adapters.discord.places import Place, Places
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
-from adapters.discord.wire import Json, item, items, number, snowflake
+from adapters.discord.wire import Json, item, items, mapping, number, snowflake
 from bot.domain import PostId, Scope
 from bot.errors import SetupError, ThreadsightError, TransientError
 from bot.ports import Desk
@@ -76,7 +76,7 @@ class Ear:
             raise first(errors) from errors
 
     def _hear(self, event: str, data: Json) -> None:
-        self._heard.put_nowait((event, data))
+        self._heard.put_nowait((event, mapping(data)))
 
     def _take(self, event: str, data: Json, group: asyncio.TaskGroup) -> None:
         """Notes at once what later events build on; all that takes time gets a task."""

@@ -18,12 +18,14 @@ from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, Transi
 
 FIRST_PAUSE_SECONDS = 1.0
 CLOSE_SECONDS = 5.0  # for a Discord that no longer says goodbye
+LONGEST_DIAL_SECONDS = 30.0  # discord.py gives a connection up that takes a minute
 LONGEST_PAUSE_SECONDS = 120.0  # 1,000 identifies a day are allowed; this stays under them for good
 
 NO_INTENT = (
     "Discord does not let this bot read messages yet: open your application in the developer "
     "portal, Bot, Privileged Gateway Intents, and switch on Message Content Intent."
 )
+SHORT_LIVED = "Discord ended a session soon after it began."
 FATAL = {
     4004: LOGIN_REFUSED,
     4010: "Discord refused the shard; restart the bot.",
@@ -41,24 +43,25 @@ Hear = Callable[[str, Json], None]
 class Gateway:
     """One connection for each shard, kept up until it is cancelled."""
 
-    def __init__(self, *, token: str, rest: Rest) -> None:
+    def __init__(self, *, token: str, rest: Rest, identify_seconds: float) -> None:
         self._token = token
         self._rest = rest
+        self._identify_seconds = identify_seconds
 
     async def run(self, events: Collection[str], hear: Hear) -> None:
         """Hands each of these events to `hear`, in order; raises SetupError when Discord refuses for good."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             loop = asyncio.get_running_loop()
-            started = loop.time()
+            started, least = loop.time(), 0.0
             try:
                 await self._connect(events, hear)
             except TransientError as error:
                 log.warning("discord away: %s", error.sentence)
-                pause = max(pause, error.retry_after or 0)
+                least = error.retry_after or 0.0
             if loop.time() - started > LONGEST_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(max(least, pause * random.uniform(0.5, 1.0)))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _connect(self, events: Collection[str], hear: Hear) -> None:
@@ -68,14 +71,18 @@ class Gateway:
             # Discord resets the token of a bot that identifies more often than it may in a day.
             wait = (number(limit, "reset_after") or 0) / 1000
             raise RateLimited("Discord allows no new connection yet.", retry_after=wait)
-        client = _Client(max(1, number(told, "shards") or 1), events, hear)
+        shards = max(1, number(told, "shards") or 1)
+        client = _Client(shards, events, hear, self._identify_seconds)
         # An invalid session sends discord.py back to this address, and so does a new identify.
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(string(told, "url"))
         point(self._rest.api_url)
         try:
-            await client.login(self._token)
+            await client.open(self._token)
             await client.connect()
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except ThreadsightError:
+            raise
+        except Exception as error:
+            # discord.py reads what it hears trustingly, so nonsense ends it with errors of any kind.
             raise translated(error) from error
         finally:
             with suppress(TimeoutError):
@@ -86,7 +93,9 @@ class Gateway:
 class _Client(discord.AutoShardedClient):
     """discord.py without its cache: it connects, beats, resumes and decompresses."""
 
-    def __init__(self, shards: int, events: Collection[str], hear: Hear) -> None:
+    def __init__(
+        self, shards: int, events: Collection[str], hear: Hear, identify_seconds: float
+    ) -> None:
         intents = discord.Intents(
             guilds=True, guild_messages=True, dm_messages=True, message_content=True
         )
@@ -102,6 +111,41 @@ class _Client(discord.AutoShardedClient):
         # Its own parsers build objects that we do not use, and end the connection at a payload that
         # they do not expect.
         self._connection.parsers = {event: partial(hear, event) for event in events}
+        self._identify_seconds = identify_seconds
+        self._identified: dict[int | None, float] = {}
+        """When each shard last did, by the loop's clock."""
+        self._dialled = 0.0
+        self._dial_pause = 0.0
+        self._ws_connect = self.http.ws_connect
+        self.http.ws_connect = self._dial  # type: ignore[method-assign]
+
+    async def open(self, token: str) -> None:
+        """Makes ready to connect; discord.py's own login also reads an application that may lack fields."""
+        await self._async_setup_hook()
+        await self.http.static_login(token.strip())
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Bounds identifies: a session that ends soon ends the client, and whoever runs it waits longer each time."""
+        now = self.loop.time()
+        last = self._identified.get(shard_id)
+        began = self.get_shard(shard_id or 0) is not None
+        if began and last is not None and now - last < LONGEST_PAUSE_SECONDS:
+            raise RateLimited(SHORT_LIVED, retry_after=self._identify_seconds)
+        if not initial:
+            await asyncio.sleep(self._identify_seconds)
+        self._identified[shard_id] = self.loop.time()
+
+    async def _dial(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        """Waits before connections that follow each other fast: discord.py resumes at once, however often."""
+        lasted = self.loop.time() - self._dialled
+        launching = len(self.shards) < (self.shard_count or 1)
+        if launching or lasted > LONGEST_DIAL_SECONDS:
+            self._dial_pause = 0.0
+        else:
+            await asyncio.sleep(self._dial_pause)
+            self._dial_pause = min(max(2 * self._dial_pause, 0.25), LONGEST_DIAL_SECONDS)
+        self._dialled = self.loop.time()
+        return await self._ws_connect(url, compress=compress)
 
 
 def translated(error: Exception) -> ThreadsightError:

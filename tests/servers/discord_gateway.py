@@ -64,18 +64,28 @@ class GatewayServer:
         self.interval_ms = 41_250
         self.refuse_with: int | None = None
         """A close code for whoever identifies next."""
+        self.invalid = 0
+        """So many next identifies are answered with an invalid session."""
+        self.closes_resumes = 0
+        """So many next connections are closed as soon as they resume."""
         self.ready = asyncio.Event()
 
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self._world.port}/gateway"
 
-    async def dispatch(self, event: str, data: Json) -> None:
+    async def dispatch(self, event: str, data: Json | None) -> None:
         """Tells every session, now or when it is resumed."""
         for session in list(self.sessions.values()):
             payload = {"op": DISPATCH, "t": event, "s": len(session.sent) + 1, "d": data}
             session.sent.append(payload)
             await self._send(session, payload)
+
+    async def babble(self) -> None:
+        """Says what is no JSON to every client."""
+        self.ready.clear()
+        for socket in self._sockets():
+            await socket.ws.send_str("{")
 
     async def repeat(self) -> None:
         """Tells of the last event once more, under a new number."""
@@ -143,6 +153,10 @@ class GatewayServer:
         if code := self._refusal(data):
             await socket.ws.close(code=code)
             return None
+        if self.invalid:
+            self.invalid -= 1
+            await socket.send({"op": INVALID, "d": False})
+            return None
         session = Session(secrets.token_hex(8), socket=socket)
         self.sessions[session.id] = session
         ready = {
@@ -165,6 +179,10 @@ class GatewayServer:
             await socket.send({"op": INVALID, "d": False})
             return None
         self.resumed += 1
+        if self.closes_resumes:
+            self.closes_resumes -= 1
+            await socket.ws.close(code=4000)
+            return None
         session.socket = socket
         for payload in session.sent[data["seq"] :]:
             await socket.send(payload)

@@ -135,6 +135,7 @@ async def made(
         max_file_bytes=MAX_FILE_BYTES,
         download_seconds=2.0,
         edit_seconds=edit_seconds,
+        identify_seconds=0.1,
     )
     yield adapter
     await adapter.close()

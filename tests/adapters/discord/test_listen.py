@@ -195,6 +195,7 @@ async def test_a_payload_that_makes_no_sense_disturbs_nobody(
     for event in ("MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "INTERACTION_CREATE"):
         await discord.gateway.dispatch(event, payload)
     await discord.gateway.dispatch("CHANNEL_CREATE", {"id": 5, "type": "?"})
+    await discord.gateway.dispatch("MESSAGE_CREATE", None)
     await discord.gateway.dispatch("NEVER_HEARD_OF", payload)
     await discord.say(f"{MENTION} still there?")
     messages = await desk.until(1)
@@ -343,3 +344,53 @@ async def test_a_token_that_is_reset_while_connected_ends_it_with_a_sentence(
 
     with pytest.raises(SetupError, match="DISCORD_TOKEN"):
         await adapter.listen(desk)
+
+
+async def test_an_application_that_cannot_be_read_keeps_nobody_from_connecting(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    for path in ("/oauth2/applications/@me", "/applications/@me"):
+        discord.faults[f"GET {path}"] = Fault("status", times=9, status=403)
+
+    async with listening(discord, adapter, desk):
+        await discord.say(f"{MENTION} a question")
+        [message] = await desk.until(1)
+
+    assert message.text == "a question"
+
+
+async def test_sessions_that_end_at_once_are_begun_ever_more_slowly(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.gateway.invalid = 2
+
+    async with listening(discord, adapter, desk):
+        await discord.say(f"{MENTION} a question")
+        await desk.until(1)
+
+    # Each is looked at anew, so that a limit on identifies that is spent is seen in time.
+    assert discord.requests.count("GET /gateway/bot") == discord.gateway.identified == 3
+
+
+async def test_a_gateway_that_talks_nonsense_is_called_again(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    await discord.gateway.babble()
+    await discord.gateway.ready.wait()
+    await discord.say(f"{MENTION} a question")
+    [message] = await desk.until(1)
+
+    assert message.text == "a question"
+
+
+async def test_resumes_that_fail_at_once_do_not_follow_each_other_at_once(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.gateway.closes_resumes = 3
+    started = time.monotonic()
+    await discord.gateway.drop()
+    await discord.say(f"{MENTION} a question")
+    await desk.until(1)
+
+    assert discord.gateway.resumed == 4
+    assert time.monotonic() - started > 1.0

@@ -17,7 +17,7 @@ from bot.errors import (
     Unposted,
 )
 from bot.ports import Draft, Store
-from bot.responder import Responder
+from bot.responder import Responder, first
 
 POLL_SECONDS = 1.0  # between looks for work that another process stored
 BEAT_SECONDS = 1.0  # between looks whether our claims still hold
@@ -86,6 +86,18 @@ class Worker:
 
     async def run(self) -> None:
         """Works until `stop` was called; a cancellation hands all claims back."""
+        try:
+            await self.work_on()
+        except ExceptionGroup as errors:
+            raise first(errors) from errors
+
+    def stop(self) -> None:
+        """Claims nothing more; `run` returns when the answers under way are finished or handed back."""
+        self.stopping = True
+        self.due.set()
+
+    async def work_on(self) -> None:
+        """Claims, answers, prolongs and purges side by side."""
         async with asyncio.TaskGroup() as group:
             beat = group.create_task(self.beat())
             purge = group.create_task(self.purge())
@@ -98,11 +110,6 @@ class Worker:
                 beat.cancel()
                 purge.cancel()
                 self.cancel_jobs()
-
-    def stop(self) -> None:
-        """Claims nothing more; `run` returns when the answers under way are finished or handed back."""
-        self.stopping = True
-        self.due.set()
 
     async def fill(self, group: asyncio.TaskGroup) -> None:
         """Claims as many threads as there are free slots."""

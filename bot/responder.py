@@ -145,7 +145,8 @@ class Responder:
                 return await self.say(claim, sentence, footer.receipts(brought(turns)))
             if stop.is_set():
                 return await self.say(claim, STOPPED)
-            fitted = history.fit(turns, ask, self.room(ask))
+            # In a thread: a long one takes a while, and everybody else waits for this loop.
+            fitted = await asyncio.to_thread(history.fit, turns, ask, self.room(ask))
             try:
                 return await self.ask(claim, draft, fitted, ask, stop, lost)
             except (PictureRefused, PictureUnseen) as error:

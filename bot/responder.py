@@ -187,8 +187,9 @@ class Responder:
             charged = error.charged or isinstance(error, Superseded)
             await self.store.close(claim, number, charged=charged)
             raise
-        except asyncio.CancelledError:
-            # Edited, deleted, stopped or shutting down: the provider bills what it had written.
+        except (asyncio.CancelledError, Exception):
+            # Edited, deleted, shutting down or a fault of ours: the provider bills what it had
+            # written, and no reserve may stay behind.
             with suppress(ThreadsightError):
                 await asyncio.shield(self.store.close(claim, number, charged=True))
             raise
@@ -238,7 +239,7 @@ class Responder:
                 claim = await self.show(claim, draft, text)
         if stop.is_set():
             return self.cut(text, fitted, ask)
-        raise TransientError("The model's answer ended without an end; I will ask again.")
+        raise TransientError("The model's answer ended without an end; ask again.")
 
     def cut(self, text: str, fitted: Fitted, ask: Ask) -> Answer:
         """The answer of a model that was stopped; it bills what it had written, so far as we can tell."""

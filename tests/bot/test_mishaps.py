@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain import Answer, Attachment, Claim, ImageKey, Loss, PostId, Reply, Scope, ThreadId
 from bot.errors import Outage, PictureUnseen, Superseded, ThreadsightError
-from bot.worker import OUTAGE_SECONDS
+from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
 from tests.clock import Clock
@@ -264,3 +264,24 @@ async def test_a_draft_whose_question_is_gone_is_taken_back_whoever_hears_of_it_
         await draft.withdrawn.wait()
 
     assert not draft.left.is_set()
+
+
+async def test_who_waits_for_one_thread_is_told_of_an_outage_as_it_is(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    unsteady.fail("claim", AWAY)
+    worker = Worker(unsteady, bench.worker.responder, ["fake"], thread=THREAD)
+
+    with pytest.raises(Outage):
+        await worker.run()
+
+
+async def test_a_fault_amid_an_answer_leaves_no_money_reserved(bench: Bench) -> None:
+    await bench.post(1, "What?", bench.photo())
+    for _ in range(2):
+        await bench.postponed(1)  # the fake model has nothing to say and breaks
+        bench.clock.move(120)
+
+    await bench.reply(1)
+
+    assert (await bench.store.thread_spent(THREAD)).possibly_charged == 3

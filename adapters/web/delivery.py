@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from adapters.web.channel import Channel
 from adapters.web.nouns import CHANNEL, PLATFORM, WORKSPACE, Post
 from bot.domain import Scope
-from bot.errors import ThreadsightError
+from bot.errors import Outage, ThreadsightError
 from bot.ports import Desk
 
 FIRST_WAIT_SECONDS = 0.5
@@ -35,37 +36,50 @@ class Delivery:
                 wait = FIRST_WAIT_SECONDS
                 await self.channel.posted.wait()
                 continue
-            await asyncio.sleep(wait)
+            # Whatever is posted meanwhile is tried at once, and the rest with it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self.channel.posted.wait()
             wait = min(wait * 2, MAX_WAIT_SECONDS)
 
     async def deliver(self) -> str:
         """Hands in all that the desk has not stored; returns why not all of it, if so."""
+        memory = self.channel.memory
         try:
-            async with asyncio.timeout(STORING_SECONDS):
-                for number, root, gone in await self.channel.run(self.channel.memory.retractions):
-                    await self.retract(number, root, gone)
-            while posts := await self.channel.run(self.channel.memory.unheard):
-                for post in posts:
-                    async with asyncio.timeout(STORING_SECONDS):
-                        await self.hand_in(post)
-        except ThreadsightError as error:
-            log.warning("not taken in yet: %s", type(error).__name__)
-            return error.sentence
-        except TimeoutError:
-            log.warning("not taken in yet: TimeoutError")
-            return BROKEN
+            for number, root, gone in await self.channel.run(memory.retractions):
+                await self.retract(number, root, gone)
+            while posts := await self.channel.run(memory.unheard):
+                troubles = [await self.attempt(post) for post in posts]
+                if trouble := next(filter(None, troubles), ""):
+                    return trouble
         except Exception as error:
-            # A fault of ours: what was posted must not be lost for it, and only the log can tell where it is.
-            log.error("not taken in yet: %s", type(error).__name__)
-            return BROKEN
+            return told(error)
+        return ""
+
+    async def attempt(self, post: Post) -> str:
+        """Hands in one post; returns why it was not taken. One that is never taken holds up nobody else's."""
+        try:
+            await self.hand_in(post)
+        except Outage:
+            raise
+        except Exception as error:
+            return told(error)
         return ""
 
     async def hand_in(self, post: Post) -> None:
-        await self.desk.accept(post.message)
+        async with asyncio.timeout(STORING_SECONDS):
+            await self.desk.accept(post.message)
         await self.channel.run(self.channel.memory.hear, post.id, post.revision)
 
     async def retract(self, number: int, root: str, gone: str) -> None:
         scope = Scope(PLATFORM, WORKSPACE, CHANNEL, root, gone)
-        replies = await self.desk.retract(scope)
+        async with asyncio.timeout(STORING_SECONDS):
+            replies = await self.desk.retract(scope)
         await self.channel.unsay([each.removeprefix("reply-") for each in replies])
         await self.channel.run(self.channel.memory.retracted, number)
+
+
+def told(error: Exception) -> str:
+    """What people are told of a failure; a fault of ours loses nothing, and only the log can say where it is."""
+    log.warning("not taken in yet: %s", type(error).__name__)
+    return error.sentence if isinstance(error, ThreadsightError) else BROKEN

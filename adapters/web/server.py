@@ -59,7 +59,7 @@ class Server:
         app.on_response_prepare.append(guard.protect)
         app.router.add_get("/", self.static)
         app.router.add_get("/{name}", self.static)
-        app.router.add_get("/api/events", self.events)
+        app.router.add_get("/api/events", self.events, allow_head=False)
         app.router.add_get("/api/threads", self.threads)
         app.router.add_get("/api/invitation", self.invited)
         app.router.add_post("/api/files", self.upload)

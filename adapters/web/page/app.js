@@ -82,7 +82,8 @@ function show() {
     follow($("channel-scroll"), () => showChannel(posts));
     if (open && !known.posts.has(open)) {
       closeThread();
-      toast("This thread was deleted.");
+      // It may also be too old to be among those that are known after a break.
+      if (!known.more) toast("This thread was deleted.");
     }
     if (open) follow($("thread-scroll"), () => showThread(posts));
   };

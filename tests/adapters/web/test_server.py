@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ async def asked(page: Page, tab: Tab, text: str = "@threadsight what is this?") 
     await tab.post(text, [file["id"]])
     await page.desk.until(lambda: len(page.desk.messages) > count)
     return page.desk.messages[-1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for something on the disk, which tells nobody of itself."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 # Posting
@@ -197,6 +205,26 @@ async def test_an_empty_file_gets_a_sentence(tab: Tab) -> None:
     assert answer["status"] == 422
     assert "nothing.png" in answer["error"]
     assert "empty" in answer["error"]
+
+
+async def test_a_file_that_stops_coming_leaves_nothing(
+    page: Page, tab: Tab, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(page.url.rstrip("/").rpartition(":")[2])
+    files = tmp_path / "channel" / "files"
+    head = (
+        f"POST /api/files?name=half.png HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Origin: http://127.0.0.1:{port}\r\nContent-Length: 5000\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode() + b"x" * 1000)
+    await until(lambda: bool(list(files.iterdir())))
+
+    writer.close()
+    await until(lambda: not list(files.iterdir()))
+
+    assert not caplog.records
+    assert (await tab.upload("whole.png", png(1)))["status"] == 201
 
 
 async def test_a_picture_is_served_as_what_its_bytes_say(page: Page, tab: Tab) -> None:
@@ -475,6 +503,19 @@ async def test_what_the_desk_does_not_take_is_offered_until_it_does(page: Page, 
     await tab.until(lambda: tab.trouble == "")
 
     assert len(page.desk.messages) == 1
+
+
+async def test_a_post_that_is_never_taken_holds_up_nobody_elses(page: Page, tab: Tab) -> None:
+    first = await tab.post("@threadsight one?")
+    await page.desk.until(lambda: page.desk.messages)
+    page.desk.failures = [ValueError("canary")]
+
+    await tab.post("@threadsight one?", key="bad")
+    await tab.post("@threadsight two?")
+    await page.desk.until(lambda: len(page.desk.messages) == 3)
+
+    assert page.desk.messages[0].id == first["id"]
+    assert {message.text for message in page.desk.messages} == {"one?", "two?"}
 
 
 async def test_what_was_not_taken_before_a_restart_is_offered_after_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 
 import aiohttp
 
@@ -10,6 +11,7 @@ from adapters.discord import render
 from adapters.discord.draft import NO_MENTIONS, SUPPRESS_EMBEDS
 from adapters.discord.events import PLATFORM, attachment, attachments_of, readable
 from adapters.discord.places import DIRECT
+from adapters.discord.refusals import ALREADY_ACKNOWLEDGED
 from adapters.discord.rest import Rest, named_wait
 from adapters.discord.wire import Json, item, items, mapping, number, snowflake, string, strings
 from bot.domain import Attachment, Card, Command
@@ -27,6 +29,7 @@ PRIVATE = 1 << 6
 HERE = {"contexts": [0, 1], "integration_types": [0]}  # in servers and in our direct messages
 
 ACKNOWLEDGE_SECONDS = 2.5  # Discord gives up after three
+AGAIN_SECONDS = 0.25  # after a request that failed
 ANSWER_SECONDS = 60.0
 PICTURES = 4
 ESTIMATE_MENU = "Estimate cost"
@@ -133,9 +136,16 @@ class Commands:
             f"/{string(interaction, 'token')}/callback"
         )
         payload = {"type": how, "data": {"flags": PRIVATE}}
+        again = False
         async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
-            async with self._session.post(url, json=payload) as response:
-                return response.status < 300
+            while True:
+                with suppress(aiohttp.ClientError, OSError):
+                    async with self._session.post(url, json=payload) as response:
+                        if response.status < 500:
+                            return response.status < 300 or (again and await was_known(response))
+                # It may have been done all the same, and only the answer was lost.
+                again = True
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def _hook(self, interaction: Json) -> str:
         application, token = snowflake(interaction, "application_id"), string(interaction, "token")
@@ -146,11 +156,22 @@ class Commands:
         payload = {"content": content, "allowed_mentions": NO_MENTIONS, "flags": flags}
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
-                async with self._session.request(method, url, json=payload) as response:
-                    if response.status != 429 and response.status < 500:
-                        return
-                    wait = named_wait(response.headers)
+                wait = AGAIN_SECONDS
+                with suppress(aiohttp.ClientError, OSError):
+                    async with self._session.request(method, url, json=payload) as response:
+                        if response.status != 429 and response.status < 500:
+                            return
+                        wait = named_wait(response.headers)
                 await asyncio.sleep(wait)
+
+
+async def was_known(response: aiohttp.ClientResponse) -> bool:
+    """Whether Discord refuses an acknowledgement because it has it already."""
+    try:
+        body = mapping(await response.json(content_type=None))
+    except ValueError:
+        return False
+    return number(body, "code") == ALREADY_ACKNOWLEDGED
 
 
 async def answered(answer: Awaitable[Card | None]) -> list[str]:

@@ -1,6 +1,7 @@
 """Slash commands and menu items, from what people press to what they read."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,6 +132,38 @@ async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
     await discord.until(lambda: bool(seen["contents"]))
 
     assert len(seen["contents"]) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "POST /interactions/{interaction}/{token}/callback",
+        "PATCH /webhooks/{application}/{token}/messages/@original",
+    ],
+)
+@pytest.mark.parametrize(
+    "fault", [Fault("status"), Fault("reset"), Fault("lost")], ids=lambda fault: fault.kind
+)
+async def test_one_failed_request_leaves_nobody_without_an_answer(
+    path: str, fault: Fault, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert len(seen["contents"]) == 1
+
+
+async def test_an_interaction_that_somebody_else_acknowledged_is_not_answered_twice(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    callback = "POST /interactions/{interaction}/{token}/callback"
+    discord.faults[callback] = Fault("status", status=400, body={"code": 40060})
+    await discord.use(ESTIMATE)
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert len(desk.commands) == 1
 
 
 async def test_an_interaction_that_discord_no_longer_knows_is_dropped(

@@ -19,7 +19,8 @@ ROW = 5  # buttons in a row, and rows under a post
 BUTTON_LABEL = 80  # characters
 
 # `[text](address)` shows a text of the writer's choice over any address, and `![…](…)` a picture.
-MASKED = re.compile(r"!?(\[[^\]\n]*\])(?=\(\W{0,8}[a-z][a-z0-9+.-]{0,20}:)", re.I)
+# Brackets nest and span lines, so it is known by its middle.
+MASKED = re.compile(r"\](?=\(\W{0,8}[a-z][a-z0-9+.-]{0,20}:)", re.I)
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -71,7 +72,7 @@ def thread_name(text: str) -> str:
 
 def defused(text: str) -> str:
     """Text from the model without links that hide where they lead, and fit to be sent."""
-    return MASKED.sub(r"\1 ", SURROGATE.sub("\ufffd", text).replace("\0", ""))
+    return MASKED.sub("] ", SURROGATE.sub("\ufffd", text).replace("\0", ""))
 
 
 def small_line(line: str) -> str:

@@ -28,7 +28,10 @@ def test_a_thread_name_always_fits(text: str) -> None:
     assert render.legible(name)
 
 
-@given(st.text("[]()!<> \nhtps:/x.", max_size=60))
+@given(
+    st.text("[]()!<> \nhtps:/x.", max_size=60)
+    | st.sampled_from(["[a[b]](https://x", "[a\nb](http://x"])
+)
 def test_no_link_hides_where_it_leads(text: str) -> None:
     assert "](http" not in render.defused(text)
     assert "](<http" not in render.defused(text)
@@ -40,9 +43,10 @@ def test_what_is_no_link_is_left_as_it_is() -> None:
 
 
 def test_a_link_shows_its_address() -> None:
-    text = "[a bank](https://evil.example) ![](https://evil.example/q)"
+    text = "[a [big] bank](https://evil.example) ![\n](https://evil.example/q)"
 
-    assert render.defused(text) == "[a bank] (https://evil.example) [] (https://evil.example/q)"
+    shown = "[a [big] bank] (https://evil.example) ![\n] (https://evil.example/q)"
+    assert render.defused(text) == shown
 
 
 def test_small_print_stands_below_the_text_one_line_each() -> None:

@@ -146,10 +146,12 @@ class Files:
         """Whether Discord itself serves this address: compared as a host, never as a part of a text."""
         if url.user is not None or url.password is not None or not url.host:
             return False
-        host = url.host.lower()
-        if url.scheme == "https":
-            return host in HOSTS or host == self._api.host
-        return url.scheme == "http" and host == self._api.host and host in LOOPBACK
+        host, proxy = url.host.lower(), self._api.host
+        if url.scheme == "https" and host in HOSTS:
+            return True
+        # A proxy of the API may serve the files too, on another port; without TLS only if it has none.
+        same = host == proxy or (host in LOOPBACK and proxy in LOOPBACK)
+        return same and url.scheme in ("https", self._api.scheme)
 
     def _too_large(self) -> str:
         return f"it is larger than the {self._max_bytes // 1_000_000:,} MB that I read; post a smaller one"

@@ -34,6 +34,15 @@ async def test_a_file_comes_whole_and_no_token_leaves_for_it(
     assert discord.leaked == []
 
 
+async def test_a_file_on_another_name_of_this_machine_comes_whole(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    file = replace(file, url=file.url.replace("127.0.0.1", "localhost"))
+
+    assert await adapter.fetch(message, file) == DATA
+
+
 async def test_a_link_that_says_it_ran_out_is_renewed_before_it_is_tried(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:

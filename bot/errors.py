@@ -97,3 +97,9 @@ class SetupError(PermanentError):
 
 class Superseded(ThreadsightError):
     """Somebody else holds the claim now, or the message changed: whoever reads this stops."""
+
+
+def first(errors: ExceptionGroup[Exception]) -> Exception:
+    """One of several errors that ended the same work."""
+    error = errors.exceptions[0]
+    return first(error) if isinstance(error, ExceptionGroup) else error

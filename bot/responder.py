@@ -3,25 +3,22 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import TypeVar
 
 import stamina
 import structlog
 
-from bot import budgets, footer, history, images, tokens
+from bot import budgets, footer, history, tokens
 from bot.domain import (
     Answer,
     Ask,
     Button,
     Call,
     Claim,
-    Image,
     Picture,
     Reply,
     ThreadId,
@@ -40,19 +37,15 @@ from bot.errors import (
     Unposted,
 )
 from bot.history import Fitted, Room
+from bot.looking import Eyes
 from bot.ports import Adapter, Draft, Model, Store
 from bot.pricing import Prices
 
 T = TypeVar("T")
 
 REFUSALS = 2  # pictures that the API refuses are left out and it is asked again, so often
-PATIENCE = (
-    1  # failures after which a file that cannot be fetched is given up, and the rest answered
-)
-FILES_AT_ONCE = 4  # in memory, whole, in this process
 RECORD_SECONDS = 30.0  # that an answer waits for a database which restarts
 LAST_SECONDS = 5.0  # … when somebody ends this work; a host that stops us kills soon
-DECODERS = 2  # threads that decode; more would take memory and no less time
 
 NO_PICTURE = (
     "There is no picture in this thread yet: post one together with your question, and I will "
@@ -62,8 +55,6 @@ log = structlog.get_logger("threadsight.responder")
 
 UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
 STOPPED = "Stopped."
-BROKE = "I broke down over this file; post it again as a PNG or JPEG"
-GONE = "the original is gone, so this smaller form is what I have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +86,7 @@ class Responder:
         self.prices = prices
         self.policy = policy
         self.now = now
-        self.files = asyncio.Semaphore(FILES_AT_ONCE)
-        self.eyes = ThreadPoolExecutor(DECODERS, thread_name_prefix="eyes")
+        self.eyes = Eyes(store, adapters, max_file_bytes=policy.max_file_bytes)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to this message, as its platform shows it."""
@@ -116,10 +106,8 @@ class Responder:
 
         Pictures that nobody came to the end of are not looked at again: the thread goes on.
         """
-        pending = [each for each in await self.store.pictures(claim) if each.pending]
-        await self.leave_out(claim, [each.number for each in pending], BROKE)
-        receipts = footer.receipts(replace(each, receipt=f"not seen: {BROKE}") for each in pending)
-        return await self.apologise(claim, draft, sentence, receipts)
+        feared = await self.eyes.turn_away(claim)
+        return await self.apologise(claim, draft, sentence, footer.receipts(feared))
 
     async def apologise(
         self, claim: Claim, draft: Draft, sentence: str, receipts: tuple[str, ...] = ()
@@ -136,7 +124,7 @@ class Responder:
         ask = self.resolve(claim)
         await self.show(claim, draft, "")
         await self.catch_up(claim)
-        await self.look(claim, ask)
+        await self.eyes.look(claim, ask)
         lost: set[int] = set()
         tries = 0
         while True:
@@ -156,8 +144,8 @@ class Responder:
                 if isinstance(error, PictureRefused):
                     faulty = suspects(error, fitted)
                 else:
-                    faulty = await self.missing(fitted)
-                await self.leave_out(claim, faulty, error.sentence)
+                    faulty = await self.eyes.missing(fitted)
+                await self.eyes.leave_out(claim, faulty, error.sentence)
                 lost.update(faulty)
 
     async def ask(
@@ -205,7 +193,7 @@ class Responder:
             looked=footer.looked(pictures) + notes,
         )
         await self.record(claim, reply, number, answer)
-        await self.leave_out(claim, answer.unseen_links, UNFETCHED)
+        await self.eyes.leave_out(claim, answer.unseen_links, UNFETCHED)
         return reply
 
     async def record(self, claim: Claim, reply: Reply, call: int, answer: Answer) -> None:
@@ -305,75 +293,6 @@ class Responder:
             context = replace(message, thread=claim.message.thread, kind="context", addressed=False)
             await self.store.accept(context)
 
-    async def look(self, claim: Claim, ask: Ask) -> None:
-        """Fetches, prepares and keeps every picture that is not kept yet, several at once."""
-        pictures = await self.store.pictures(claim)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for picture in pictures:
-                    if picture.pending:
-                        group.create_task(self.look_at(claim, picture, ask))
-                    elif too_small(picture, ask):
-                        group.create_task(self.look_again(claim, picture, ask))
-        except ExceptionGroup as errors:
-            raise first(errors) from errors
-
-    async def look_at(self, claim: Claim, picture: Picture, ask: Ask) -> None:
-        """Keeps one new picture; one that cannot be seen fails alone."""
-        if picture.attachment.linked:
-            await self.store.note(claim, picture.number, "linked")
-            return
-        try:
-            image = await self.prepared(picture, ask)
-        except PictureUnseen as error:
-            await self.leave_out(claim, [picture.number], error.sentence)
-        except PermanentError:
-            raise
-        except Exception as error:
-            # Not to be had just now, or a fault of ours: tried again, but not at the others' cost.
-            if claim.failures < PATIENCE:
-                raise
-            why = error.sentence if isinstance(error, TransientError) else BROKE
-            await self.leave_out(claim, [picture.number], why)
-        else:
-            await self.store.keep(claim, picture.number, image)
-
-    async def look_again(self, claim: Claim, picture: Picture, ask: Ask) -> None:
-        """Makes a larger form of a kept picture from its original, while its platform still has it."""
-        try:
-            image = await self.prepared(picture, ask)
-        except Exception:
-            # Whatever it is: what is kept already serves.
-            await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
-        else:
-            await self.store.keep(claim, picture.number, image)
-
-    async def missing(self, fitted: Fitted) -> list[int]:
-        """The pictures whose bytes are no longer there as they were stored."""
-        numbers = []
-        for picture in (p for turn in fitted.turns for p in turn.pictures if p.visible):
-            if picture.image is not None:
-                try:
-                    await self.store.load(picture.image.key)
-                except PictureUnseen:
-                    numbers.append(picture.number)
-        return numbers
-
-    async def prepared(self, picture: Picture, ask: Ask) -> Image:
-        """The picture in the form that the model's rule wants; decoded in a thread."""
-        adapter = self.adapters[picture.message.thread.platform]
-        async with self.files:
-            data = await adapter.fetch(picture.message, picture.attachment)
-            detail = history.detail_of(picture, ask)
-            prepare = partial(images.prepare, max_bytes=self.policy.max_file_bytes)
-            running = asyncio.get_running_loop()
-            return await running.run_in_executor(self.eyes, prepare, data, ask.model, detail)
-
-    async def leave_out(self, claim: Claim, numbers: Sequence[int], why: str) -> None:
-        """Notes pictures that the model does not get."""
-        for number in numbers:
-            await self.store.note(claim, number, f"not seen: {why}")
-
     def resolve(self, claim: Claim) -> Ask:
         """The settings that hold for this answer."""
         return replace(self.policy.ask, thread_key=key(claim.message.thread))
@@ -449,25 +368,6 @@ def suspects(error: PictureRefused, fitted: Fitted) -> list[int]:
         return [error.number]
     news = [picture.number for picture in brought(fitted.turns) if picture.visible]
     return news or [p.number for turn in fitted.turns for p in turn.pictures if p.visible]
-
-
-def too_small(picture: Picture, ask: Ask) -> bool:
-    """Whether the kept form is smaller than this model and detail could see."""
-    if picture.image is None or not picture.visible or GONE in picture.receipt:
-        return False
-    if picture.width is None or picture.height is None:
-        return False
-    detail = history.detail_of(picture, ask)
-    rule = tokens.rule(ask.model)
-    width, height = rule.target(picture.width, picture.height, detail)
-    # Preparing may stop at a size a little under the target, where the decoder has one for nothing.
-    return picture.image.width < width * 0.97 or picture.image.height < height * 0.97
-
-
-def first(errors: ExceptionGroup[Exception]) -> Exception:
-    """One of several errors that ended the same work."""
-    error = errors.exceptions[0]
-    return first(error) if isinstance(error, ExceptionGroup) else error
 
 
 def key(thread: ThreadId) -> str:

@@ -15,9 +15,10 @@ from bot.errors import (
     ThreadsightError,
     TransientError,
     Unposted,
+    first,
 )
 from bot.ports import Draft, Store
-from bot.responder import Responder, first
+from bot.responder import Responder
 
 POLL_SECONDS = 1.0  # between looks for work that another process stored
 BEAT_SECONDS = 1.0  # between looks whether our claims still hold

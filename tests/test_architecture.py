@@ -29,6 +29,14 @@ ALLOWED: dict[str, set[str]] = {
     "bot.desk": {"bot.domain", "bot.ports", "bot.commands", "bot.links"},
     "bot.facts": {"bot.domain", "bot.commands"},
     "bot.doctor": {"bot.domain", "bot.errors", "bot.settings", "bot.tokens", "bot.pricing"},
+    "bot.looking": {
+        "bot.domain",
+        "bot.errors",
+        "bot.ports",
+        "bot.history",
+        "bot.images",
+        "bot.tokens",
+    },
     "bot.responder": {
         "bot.domain",
         "bot.errors",
@@ -36,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
         "bot.budgets",
         "bot.footer",
         "bot.history",
-        "bot.images",
+        "bot.looking",
         "bot.pricing",
         "bot.tokens",
     },

@@ -1,10 +1,12 @@
 """The terminal as a place where one person asks: files are its attachments, standard output its thread."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from bot.domain import Attachment, Check, Claim, Message, PostId, Reply, ThreadId
 from bot.errors import PictureUnseen
@@ -37,7 +39,8 @@ class Terminal:
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         """Reads a file of this machine."""
-        return await asyncio.to_thread(read, Path(attachment.url), self.max_file_bytes)
+        path = Path(os.fsdecode(unquote_to_bytes(attachment.url)))
+        return await asyncio.to_thread(read, path, self.max_file_bytes)
 
     async def earlier(self, message: Message) -> list[Message]:
         """Nothing: a thread of the terminal holds only what was asked here."""
@@ -111,7 +114,10 @@ def question(text: str, pictures: Sequence[str], thread: str | None) -> Message:
 
 
 def attachment(number: int, path: Path) -> Attachment:
-    return Attachment(id=str(number), name=path.name, url=str(path.absolute()))
+    # Escaped, since a file's name may be bytes that no database takes as text.
+    return Attachment(
+        id=str(number), name=path.name, url=quote_from_bytes(os.fsencode(path.absolute()))
+    )
 
 
 def read(path: Path, max_bytes: int) -> bytes:

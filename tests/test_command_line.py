@@ -455,6 +455,18 @@ async def test_control_characters_of_a_model_never_reach_the_terminal(shell: She
     assert "cat" in ended.out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
+async def test_a_file_may_have_any_name(shell: Shell) -> None:
+    names = [os.fsdecode(b"caf\xe9 100%41.jpg"), "two\nlines\x1b[31m.jpg", "-n.jpg", "日本.jpg"]
+    for name in names:
+        shell.write(name, pictures.photo())
+
+    ended = await shell.run("ask", "--json", "--", *names, "What?")
+
+    assert ended.code == 0
+    assert len(shell.server.asked[0].pictures) == 4
+
+
 async def test_an_answer_at_its_limit_says_that_it_is_not_whole(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     shell.server.enqueue(Says("A cat, a", usage=USAGE, finish="length"))

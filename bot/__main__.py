@@ -119,9 +119,14 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     sub = add("ask", ask, "Ask a question about pictures; the answer ends with what it cost.")
+    sub.usage = (
+        "python -m bot ask [--thread NAME] [--model M] [--detail D] [--json] [PICTURE …] QUESTION"
+    )
     sub.add_argument("--thread", metavar="NAME", help="go on with this conversation, or start it")
     add_choices(sub)
-    sub.add_argument("words", nargs="+", metavar="[PICTURE …] QUESTION", help="files, then words")
+    sub.add_argument(
+        "words", nargs="+", metavar="PICTURE … QUESTION", help="files, then words in quotes"
+    )
 
     sub = add("estimate", estimate, "Tell what a question would cost; needs no network and no key.")
     add_choices(sub)

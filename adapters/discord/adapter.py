@@ -13,7 +13,7 @@ from adapters.discord.earlier import earlier
 from adapters.discord.files import Files
 from adapters.discord.gateway import Gateway
 from adapters.discord.places import Places
-from adapters.discord.rest import Rest
+from adapters.discord.rest import Rest, waiting_for_the_token
 from bot.domain import Attachment, Check, Claim, Message
 from bot.ports import Desk, Draft
 
@@ -65,11 +65,13 @@ class DiscordAdapter:
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         """Reads a file from Discord's own hosts, bounded in bytes and seconds."""
-        return await self._files.fetch(message, attachment)
+        with waiting_for_the_token():
+            return await self._files.fetch(message, attachment)
 
     async def earlier(self, message: Message) -> list[Message]:
         """What the thread held before this message, what it starts from and what it replies to."""
-        return await earlier(self._rest, message)
+        with waiting_for_the_token():
+            return await earlier(self._rest, message)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up what is there of it."""

@@ -16,7 +16,7 @@ from adapters.discord.refusals import (
     UNKNOWN_MESSAGE,
     Refused,
 )
-from adapters.discord.rest import Rest
+from adapters.discord.rest import Rest, waiting_for_the_token
 from adapters.discord.spot import Spot, find_spot, own_posts
 from adapters.discord.wire import Json, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
@@ -119,8 +119,26 @@ class DiscordDraft:
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply; raises TransientError or PermanentError where Discord does not take it."""
         late = await self._hush()
-        spot = await self._open()
         contents = dressed(render.posts(reply), reply.buttons)
+        with waiting_for_the_token():
+            await self._complete(contents, late)
+        return self._names()
+
+    async def leave(self) -> None:
+        """Stops showing; what is there stays for whoever completes it."""
+        if late := await self._hush():
+            await cancelled(late)
+
+    async def withdraw(self) -> None:
+        """Deletes what was shown, and what may have been on its way."""
+        await self.leave()
+        with suppress(ThreadsightError):
+            if self._spot is not None:
+                await self._look(self._spot)
+            await self._delete(0)
+
+    async def _complete(self, contents: list[Looks], late: asyncio.Task[None] | None) -> None:
+        spot = await self._open()
         try:
             await self._write(spot, contents)
         except Refused as error:
@@ -136,20 +154,6 @@ class DiscordDraft:
             for post in self._posts:
                 post.looks = None
             await self._write(spot, contents)
-        return self._names()
-
-    async def leave(self) -> None:
-        """Stops showing; what is there stays for whoever completes it."""
-        if late := await self._hush():
-            await cancelled(late)
-
-    async def withdraw(self) -> None:
-        """Deletes what was shown, and what may have been on its way."""
-        await self.leave()
-        with suppress(ThreadsightError):
-            if self._spot is not None:
-                await self._look(self._spot)
-            await self._delete(0)
 
     async def _hush(self) -> asyncio.Task[None] | None:
         """Ends the showing; returns it if an edit of it is still on its way and may arrive after others."""

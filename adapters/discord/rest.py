@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from json import JSONDecodeError, loads
 from typing import Any, cast
 
 import aiohttp
@@ -10,7 +12,7 @@ import discord
 from discord.http import HTTPClient, Route
 
 from adapters.discord.refusals import Refused
-from adapters.discord.wire import Json, listed, mapping, snowflake
+from adapters.discord.wire import Json, listed, mapping, number, snowflake
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
 
 TRIES = 4
@@ -31,11 +33,34 @@ NOT_DISCORD = (
 AWAY = "Discord cannot be reached just now."
 BUSY = "Discord asks me to slow down."
 
+FAULTS = (
+    discord.DiscordException,
+    aiohttp.ClientError,
+    OSError,
+    # The session was closed under a request.
+    RuntimeError,
+    # discord.py reads trustingly: a header or a field is missing, or is not what it should be.
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+DECODING = (JSONDecodeError, UnicodeDecodeError)
+
 
 def point(api_url: str) -> None:
     """Turns discord.py to this API; it reads the address from the class whenever it makes a route."""
     if api_url != Route.BASE:
         Route.BASE = api_url
+
+
+@contextmanager
+def waiting_for_the_token() -> Iterator[None]:
+    """Makes a token that is refused in the middle of work an outage: once the installer mends it, work goes on."""
+    try:
+        yield
+    except SetupError as error:
+        raise Outage(error.sentence) from error
 
 
 class Rest:
@@ -130,9 +155,8 @@ class Rest:
             more["params"] = query
         point(self.api_url)
         try:
-            return cast(object, await http.request(Route(method, path, **ids), **more))
-        except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as error:
-            # aiohttp raises RuntimeError when the session was closed under a request.
+            return told(await http.request(Route(method, path, **ids), **more))
+        except FAULTS as error:
             raise await translated(error) from error
 
     async def _opened(self) -> HTTPClient:
@@ -145,14 +169,12 @@ class Rest:
         http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_LIMIT_SECONDS)
         point(self.api_url)
         try:
-            self._me = mapping(await http.static_login(self._token))
+            self._me = mapping(told(await http.static_login(self._token)))
             if not snowflake(self._me, "id"):
                 raise SetupError(NOT_DISCORD)
         except BaseException as error:
             await http.close()
-            if isinstance(
-                error, (discord.DiscordException, aiohttp.ClientError, OSError, ValueError)
-            ):
+            if isinstance(error, FAULTS):
                 raise await of_login(error) from error
             raise
         return http
@@ -162,7 +184,7 @@ async def of_login(error: Exception) -> ThreadsightError:
     """What an error at the first request means: there it may be the set-up that is wrong."""
     if isinstance(error, discord.NotFound | aiohttp.InvalidURL):
         return SetupError(NOT_DISCORD)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and not isinstance(error, DECODING):
         # A token with a line end in it cannot even be sent.
         return SetupError(LOGIN_REFUSED)
     return await translated(error)
@@ -180,10 +202,21 @@ async def translated(error: Exception) -> ThreadsightError:
         return SetupError(LOGIN_REFUSED)
     if error.status == 429:
         return RateLimited(BUSY, retry_after=await wait_of(error))
-    if error.status >= 500 or (error.status == 403 and error.code == 0):
+    code = error.code or number(mapping(told(error.text)), "code") or 0
+    if error.status >= 500 or (error.status == 403 and code == 0):
         # A 403 without a code comes from what stands before Discord, when it is asked too often.
         return Outage(AWAY)
-    return Refused(error.code, error.status)
+    return Refused(code, error.status)
+
+
+def told(answer: object) -> object:
+    """What an answer says; discord.py leaves JSON a text where its type also names a character set."""
+    if not isinstance(answer, str):
+        return answer
+    try:
+        return cast(object, loads(answer))
+    except ValueError:
+        return answer
 
 
 async def wait_of(error: discord.HTTPException) -> float:

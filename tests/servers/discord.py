@@ -83,6 +83,8 @@ class DiscordServer:
     def __init__(self, *, limits: bool = True) -> None:
         self.limits = limits
         self.content_intent = True
+        self.charset = ""
+        """Added to the type of each answer; Discord adds nothing, but what stands before it may."""
         self.link_seconds = 86_400.0
         self.shift = 0.0
         """Seconds by which posts are younger than they are."""
@@ -316,6 +318,8 @@ class DiscordServer:
             response = told_as_json(refusal.body, status=refusal.status)
         if not isinstance(response, web.WebSocketResponse) and not response.prepared:
             response.headers.update(headers | {"Via": "1.1 google"})
+            if response.content_type == "application/json":
+                response.headers["Content-Type"] = "application/json" + self.charset
         return response
 
     def _faulty(self, fault: Fault) -> web.Response:

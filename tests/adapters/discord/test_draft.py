@@ -12,7 +12,7 @@ import pytest
 from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
 from bot.domain import Button, Message, Reply
-from bot.errors import Outage, PermanentError, RateLimited, SetupError, ThreadsightError
+from bot.errors import Outage, PermanentError, RateLimited, ThreadsightError
 from tests.adapters.discord.conftest import claimed, made
 from tests.servers.discord import DM, FORUM, TEXT, THREAD, VOICE, DiscordServer, Fault
 
@@ -331,13 +331,44 @@ async def test_a_thread_that_was_put_away_meanwhile_is_opened_again(
     assert discord.contents(question.id) == ["A cat." + SMALL]
 
 
+async def test_answers_whose_type_names_a_character_set_are_read_all_the_same(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    discord.charset = "; charset=utf-8"
+    question = await asked(discord)
+    # Refused with a code that has to be read.
+    await discord.open_thread(question.id)
+    await adapter.draft(claimed(question)).finish(ANSWER)
+
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", status=200, headers={"X-RateLimit-Remaining": "3"}),
+        Fault("status", status=429, headers={"Via": "1.1 google"}, body={}),
+    ],
+    ids=["200", "429"],
+)
+async def test_an_answer_that_discord_would_not_give_is_an_outage(
+    fault: Fault, discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    question = await asked(discord)
+    discord.faults[CREATE] = replace(fault)
+    await adapter.draft(claimed(question)).finish(ANSWER)
+
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
         (Fault("status", times=99, status=503), Outage),
         (Fault("reset", times=99), Outage),
         (Fault("status", times=99, status=429, headers={"Retry-After": "60"}), RateLimited),
-        (Fault("status", status=401), SetupError),
+        # The installer mends the token; until then the reply waits.
+        (Fault("status", status=401), Outage),
         (Fault("status", status=403, body={"code": 50013}), PermanentError),
         (Fault("status", status=400, body={"code": 160005}), PermanentError),
         (Fault("status", status=404, body={"code": 10003}), PermanentError),

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot import history, images, tokens
 from bot.domain import Ask, Claim, Image, Picture
-from bot.errors import PermanentError, PictureUnseen, TransientError, first
+from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
 from bot.history import Fitted
 from bot.ports import Adapter, Store
 
@@ -80,10 +80,14 @@ class Eyes:
             raise
         except Exception as error:
             # Not to be had just now, or a fault of ours: tried again, but not at the others' cost.
-            if claim.failures < PATIENCE:
+            if claim.failures >= PATIENCE:
+                why = error.sentence if isinstance(error, TransientError) else BROKE
+                await self.leave_out(claim, [picture.number], why)
+            elif isinstance(error, Outage):
+                # One broken file is no outage for everybody: it counts.
+                raise TransientError(error.sentence, retry_after=error.retry_after) from error
+            else:
                 raise
-            why = error.sentence if isinstance(error, TransientError) else BROKE
-            await self.leave_out(claim, [picture.number], why)
         else:
             await self.store.keep(claim, picture.number, image)
 

@@ -12,7 +12,7 @@ from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
 from tests.clock import Clock
-from tests.fakes import THREAD
+from tests.fakes import THREAD, file
 
 AWAY = Outage("The database does not answer.")
 
@@ -285,3 +285,18 @@ async def test_a_fault_amid_an_answer_leaves_no_money_reserved(bench: Bench) -> 
     await bench.reply(1)
 
     assert (await bench.store.thread_spent(THREAD)).possibly_charged == 3
+
+
+async def test_a_file_whose_host_is_always_broken_does_not_hold_up_the_others(bench: Bench) -> None:
+    bench.model.enqueue("A cat.")
+    broken = file(bench.place, "broken.jpg", Outage("The file cannot be had right now."))
+    await bench.post(1, "What?", broken, bench.photo())
+    await bench.postponed(1)
+    bench.clock.move(60)
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
+    assert reply.receipts == (
+        "picture 1 (broken.jpg): not seen: The file cannot be had right now.",
+    )

@@ -151,6 +151,8 @@ function introduce(fact) {
   $("about").hidden = !fact.about;
   invited = fact.invitation && ![...known.posts.values()].some((post) => post.files.some((file) => file.name === fact.invitation.name));
   $("tips").replaceChildren(...tips(), invited ? invitation(fact.invitation) : "");
+  // Where there is no room for the side, the invitation stands under the posts.
+  $("invite").replaceChildren(invited ? invitation(fact.invitation) : "");
 }
 
 function tips() {
@@ -175,7 +177,7 @@ function invitation({ name, text }) {
       const place = root ? write.thread : write.channel;
       place.attach([new File([bytes], name, { type: bytes.type })]);
       place.say(root ? text : `@threadsight ${text}`);
-      box.remove();
+      document.querySelectorAll(".invitation").forEach((each) => each.remove());
     } catch {
       button.disabled = false;
       toast("The picture could not be loaded.");
@@ -225,7 +227,12 @@ function openThread(root, from = null) {
   $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
   show();
   write.thread.shown();
-  write.thread.focus();
+  invite(write.thread);
+}
+
+/** Lets people type at once, but where that would bring up a keyboard over half of the screen. */
+function invite(place) {
+  if (!matchMedia("(hover: none)").matches) place.focus();
 }
 
 function closeThread() {
@@ -253,7 +260,7 @@ function followAddress() {
   else if (welcomed()) openThread(welcomed().id);
   else {
     $("channel-scroll").scrollTop = $("channel-scroll").scrollHeight;
-    write.channel.focus();
+    invite(write.channel);
   }
   requestAnimationFrame(() => ($("channel-scroll").scrollTop = $("channel-scroll").scrollHeight));
 }

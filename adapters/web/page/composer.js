@@ -8,6 +8,7 @@ const COMMANDS = [
   { insert: "/vision help", label: "/vision help", text: "what can be asked, and what a model is weak at" },
 ];
 const PEOPLE = [{ insert: "@threadsight ", label: "@threadsight", text: "answers questions about pictures" }];
+const WHOLE = /^\/(?:estimate|vision)\s*$/i; // says enough without being completed
 const MENTION = /(?<![\w@.])@threadsight\b/i;
 const UPLOADS_AT_ONCE = 3;
 
@@ -193,7 +194,7 @@ export function composer({ place, label, placeholder, limits, submit }) {
     const at = /(?:^|\s)(@\w*)$/.exec(before);
     const typed = (slash?.[0] ?? at?.[1] ?? "").toLowerCase();
     const pool = slash ? COMMANDS : at ? PEOPLE : [];
-    offered = pool.filter((each) => each.label.startsWith(typed) && each.insert.trim() !== before.trim());
+    offered = pool.filter((each) => each.label.startsWith(typed) && each.label !== typed);
     marked = 0;
     offered.from = before.length - typed.length;
     listed();
@@ -242,7 +243,7 @@ export function composer({ place, label, placeholder, limits, submit }) {
       event.preventDefault();
       marked = (marked + (event.key === "ArrowDown" ? 1 : offered.length - 1)) % offered.length;
       listed();
-    } else if (offered.length && (event.key === "Tab" || event.key === "Enter") && !event.shiftKey) {
+    } else if (offered.length && !event.shiftKey && (event.key === "Tab" || (event.key === "Enter" && !WHOLE.test(field.value)))) {
       event.preventDefault();
       choose(marked);
     } else if (offered.length && event.key === "Escape") {

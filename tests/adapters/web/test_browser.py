@@ -226,7 +226,8 @@ async def test_an_estimate_and_help_are_answered_privately(visiting: Visiting) -
     await visit.message.fill("/estimate 1920x1080 x3 high")
     await visit.message.press("Enter")
     await expect(card).to_contain_text("1920×1080")
-    await visit.message.fill("/vision help")
+    await visit.message.fill("/vision")
+    await expect(visit.page.get_by_role("option", name="/vision help")).to_be_visible()
     await visit.message.press("Enter")
     await expect(visit.channel.get_by_role("region", name="Threadsight")).to_contain_text("medical")
 
@@ -237,7 +238,7 @@ async def test_an_estimate_and_help_are_answered_privately(visiting: Visiting) -
 
 async def test_an_edit_is_answered_anew_and_told_to_other_tabs(visiting: Visiting) -> None:
     visit: Visit = await visiting("Old.", "New.")
-    await visit.ask("@threadsight old?")
+    await visit.ask("old? @threadsight")
     await expect(visit.thread.get_by_text("Old.")).to_be_visible()
     other = await visit.another()
 

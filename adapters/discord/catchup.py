@@ -15,11 +15,14 @@ MOST_PAGES = 3
 
 
 def with_news(places: Iterable[Place], since: int, most: int) -> list[Place]:
-    """The places with messages after this id, the newest first, and at most so many."""
-    news = sorted(
-        (place for place in places if place.newest > since), key=lambda place: -place.newest
-    )
-    return news[:most]
+    """The places that have or may have messages after this id, the newest first, and at most so many."""
+    news = [place for place in places if place.holds_messages and newest(place, since) > since]
+    return sorted(news, key=lambda place: newest(place, since), reverse=True)[:most]
+
+
+def newest(place: Place, since: int) -> int:
+    """The newest message of a place; where Discord did not say, it may be just new."""
+    return since + 1 if place.newest is None else place.newest
 
 
 async def missed(rest: Rest, places: Iterable[Place], since: int) -> AsyncIterator[Json]:

@@ -7,9 +7,7 @@ from adapters.discord.wire import Json, item, items, number, snowflake
 
 DIRECT = "@me"  # Discord's own word for where direct messages are
 THREAD_KINDS = frozenset({10, 11, 12})  # announcement, public and private threads
-THREADED_KINDS = frozenset(
-    {0, 5}
-)  # text and announcement channels: a thread can start at a message
+SILENT_KINDS = frozenset({4, 14, 15, 16})  # categories, directories, forums and media channels
 CHANNEL_EVENTS = ("CHANNEL_CREATE", "CHANNEL_UPDATE", "THREAD_CREATE", "THREAD_UPDATE")
 
 
@@ -24,17 +22,17 @@ class Place:
     """Discord's channel type."""
     parent: str = ""
     """The channel of a thread."""
-    newest: int = 0
-    """The id of the newest message when we heard of the place; 0 when unknown."""
+    newest: int | None = 0
+    """The id of the newest message when we heard of the place; None when Discord did not say."""
 
     @property
     def is_thread(self) -> bool:
         return self.kind in THREAD_KINDS and bool(self.parent)
 
     @property
-    def takes_threads(self) -> bool:
-        """Whether a thread can be made from one of its messages."""
-        return self.kind in THREADED_KINDS
+    def holds_messages(self) -> bool:
+        """Whether people write in it, and not only in its threads or nowhere."""
+        return self.kind not in SILENT_KINDS
 
 
 class Places:
@@ -63,7 +61,9 @@ class Places:
             guild=snowflake(channel, "guild_id") or guild,
             kind=number(channel, "type") or 0,
             parent=snowflake(channel, "parent_id"),
-            newest=int(snowflake(channel, "last_message_id") or 0),
+            newest=int(snowflake(channel, "last_message_id") or 0)
+            if "last_message_id" in channel
+            else None,
         )
         self._places[place.id] = place
         return place

@@ -10,7 +10,7 @@ from adapters.discord import DiscordAdapter
 from bot.domain import Scope, ThreadId
 from bot.errors import SetupError
 from tests.adapters.discord.conftest import FakeDesk, listening, made
-from tests.servers.discord import DM, TEXT, THREAD, DiscordServer, Fault
+from tests.servers.discord import DM, FORUM, TEXT, THREAD, DiscordServer, Fault
 
 PNG = ("a.png", b"\x89PNG...", "image/png")
 GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
@@ -243,6 +243,21 @@ async def test_what_was_missed_while_nobody_listened_is_read_at_the_start(
 
     texts = {message.text for message in messages}
     assert texts == {"missed in the channel", "missed in the thread"}
+
+
+async def test_a_channel_that_does_not_tell_its_newest_message_is_read(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    desk.seen = time.time() - 3600.0
+    discord.add_channel("15", FORUM, last_message_id=discord.snowflake())
+    await discord.say(f"{MENTION} missed")
+    del discord.channels[CHANNEL]["last_message_id"]
+    async with listening(discord, adapter, desk):
+        [message] = await desk.until(1)
+
+    assert message.text == "missed"
+    # A forum has threads, and no messages of its own.
+    assert discord.requests.count("GET /channels/{channel}/messages") == 1
 
 
 async def test_what_was_missed_between_two_sessions_is_read(

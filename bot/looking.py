@@ -32,8 +32,12 @@ class Eyes:
         self.files = asyncio.Semaphore(FILES_AT_ONCE)
         self.decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="eyes")
 
-    async def look(self, claim: Claim, ask: Ask) -> None:
-        """Fetches, prepares and keeps every picture that is not kept yet, several at once."""
+    async def look(self, claim: Claim, ask: Ask) -> set[int]:
+        """Fetches, prepares and keeps every picture that is not kept yet, several at once.
+
+        Returns the numbers of those that should be larger now, and whose originals are gone.
+        """
+        gone: set[int] = set()
         pictures = await self.store.pictures(claim)
         try:
             async with asyncio.TaskGroup() as group:
@@ -41,9 +45,10 @@ class Eyes:
                     if picture.pending:
                         group.create_task(self.look_at(claim, picture, ask))
                     elif too_small(picture, ask):
-                        group.create_task(self.look_again(claim, picture, ask))
+                        group.create_task(self.look_again(claim, picture, ask, gone))
         except ExceptionGroup as errors:
             raise first(errors) from errors
+        return gone
 
     async def missing(self, fitted: Fitted) -> list[int]:
         """The pictures whose bytes are no longer there as they were stored."""
@@ -91,13 +96,14 @@ class Eyes:
         else:
             await self.store.keep(claim, picture.number, image)
 
-    async def look_again(self, claim: Claim, picture: Picture, ask: Ask) -> None:
+    async def look_again(self, claim: Claim, picture: Picture, ask: Ask, gone: set[int]) -> None:
         """Makes a larger form of a kept picture from its original, while its platform still has it."""
         try:
             image = await self.prepared(picture, ask)
         except Exception:
             # Whatever it is: what is kept already serves.
             await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
+            gone.add(picture.number)
         else:
             await self.store.keep(claim, picture.number, image)
 

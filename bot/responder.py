@@ -124,8 +124,7 @@ class Responder:
         ask = self.resolve(claim)
         await self.show(claim, draft, "")
         await self.catch_up(claim)
-        await self.eyes.look(claim, ask)
-        lost: set[int] = set()
+        told_of = await self.eyes.look(claim, ask)
         tries = 0
         while True:
             turns = await self.store.history(claim)
@@ -136,7 +135,7 @@ class Responder:
             # In a thread: a long one takes a while, and everybody else waits for this loop.
             fitted = await asyncio.to_thread(history.fit, turns, ask, self.room(ask))
             try:
-                return await self.ask(claim, draft, fitted, ask, stop, lost)
+                return await self.ask(claim, draft, fitted, ask, stop, told_of)
             except (PictureRefused, PictureUnseen) as error:
                 tries += 1
                 if tries > REFUSALS:
@@ -146,7 +145,7 @@ class Responder:
                 else:
                     faulty = await self.eyes.missing(fitted)
                 await self.eyes.leave_out(claim, faulty, error.sentence)
-                lost.update(faulty)
+                told_of.update(faulty)
 
     async def ask(
         self,
@@ -155,11 +154,11 @@ class Responder:
         fitted: Fitted,
         ask: Ask,
         stop: asyncio.Event,
-        lost: Collection[int],
+        told_of: Collection[int],
     ) -> Reply:
         """Pays for one call; a budget without room for it gives a refusal instead.
 
-        `lost` are the numbers of pictures that could not be shown this time.
+        `told_of` are the numbers of earlier pictures that could not be shown, or not so large.
         """
         spent = await self.store.thread_spent(claim.message.thread)
         buttons = await self.buttons(claim)
@@ -181,7 +180,7 @@ class Responder:
             with suppress(ThreadsightError):
                 await asyncio.shield(self.store.close(claim, number, charged=True))
             raise
-        pictures = told(fitted.turns, answer.unseen_links, lost)
+        pictures = told(fitted.turns, answer.unseen_links, told_of)
         # Who stopped it knows that it is not whole.
         notes = fitted.notes + (() if stop.is_set() else footer.ending(answer))
         reply = Reply(
@@ -351,14 +350,14 @@ def brought(turns: Sequence[Turn]) -> list[Picture]:
     return [picture for turn in turns[history.newest(turns) :] for picture in turn.pictures]
 
 
-def told(turns: Sequence[Turn], unseen: Sequence[int], lost: Collection[int]) -> list[Picture]:
-    """What an answer accounts for: the new pictures, and earlier ones that could not be shown now."""
+def told(turns: Sequence[Turn], unseen: Sequence[int], also: Collection[int]) -> list[Picture]:
+    """What an answer accounts for: the new pictures, and earlier ones of which there is news."""
     news = {picture.number for picture in brought(turns)}
     return [
         replace(picture, receipt=f"not seen: {UNFETCHED}") if picture.number in unseen else picture
         for turn in turns
         for picture in turn.pictures
-        if picture.number in news or picture.number in unseen or picture.number in lost
+        if picture.number in news or picture.number in unseen or picture.number in also
     ]
 
 

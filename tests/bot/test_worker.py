@@ -582,10 +582,12 @@ async def test_where_the_original_is_gone_the_smaller_form_serves_and_that_is_sa
     bench.restart()
     await bench.post(2, "Look closer?")
 
-    await bench.reply(2)
+    closer = await bench.reply(2)
     await bench.post(3, "Closer?")
-    await bench.reply(3)
+    closest = await bench.reply(3)
 
+    assert "the original is gone" in closer.receipts[0]
+    assert closest.receipts == ()
     assert bench.model.pictures_sent() == [1]
     assert bench.place.fetched == ["big.jpg", "big.jpg"]
 

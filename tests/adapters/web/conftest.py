@@ -12,6 +12,7 @@ from adapters.web import WebAdapter
 from bot import images
 from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
 from bot.errors import ThreadsightError
+from tests.adapters.contract import png
 from tests.adapters.web.tab import WAIT_SECONDS, Tab
 
 MAX_FILE_BYTES = 1_000_000
@@ -118,3 +119,12 @@ async def tab(page: Page) -> AsyncIterator[Tab]:
 def claim(message: Message, *, number: int = 1, stop: str = "") -> Claim:
     """The right to answer a message that the desk was handed."""
     return Claim(message, number, 1, 0, message.sent_at + 30, stop=stop)
+
+
+async def asked(page: Page, tab: Tab, text: str = "@threadsight what is this?") -> Message:
+    """Posts a question with a picture and returns what the desk got."""
+    count = len(page.desk.messages)
+    file = await tab.upload("a.png", png(1))
+    await tab.post(text, [file["id"]])
+    await page.desk.until(lambda: len(page.desk.messages) > count)
+    return page.desk.messages[-1]

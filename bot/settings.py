@@ -40,7 +40,12 @@ class Settings(BaseSettings):
     """All that an installer can set, each by the variable of the same name or by `NAME_FILE`."""
 
     model_config = SettingsConfigDict(
-        frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", case_sensitive=True
+        frozen=True,
+        env_file=".env",
+        env_ignore_empty=True,
+        str_strip_whitespace=True,
+        extra="ignore",
+        case_sensitive=True,
     )
 
     openai_api_key: SecretStr | None = env("OPENAI_API_KEY")
@@ -160,4 +165,5 @@ def complaint(error: ValidationError) -> str:
     held = "what it holds" if name in SECRET else repr(first["input"])
     wants = str(first.get("ctx", {}).get("expected") or first["msg"])
     wants = wants.removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    wants = wants.replace("String should have", "text of")
     return f"{name} does not take {held}; it should be {wants}."

@@ -386,6 +386,7 @@ async def test_a_read_only_database_is_one_sentence_and_loses_nothing(shell: She
     "environ",
     [
         {"BOT_DETAIL": "huge"},
+        {"BOT_MODEL": "  "},
         {"BOT_MAX_TOKENS": "many"},
         {"OPENAI_BASE_URL": "localhost:11434"},
         {"DATABASE_URL": "mysql://x"},
@@ -400,6 +401,16 @@ async def test_a_setting_that_cannot_be_is_named(shell: Shell, environ: Mapping[
 
     assert ended.code == 1
     assert next(iter(environ)) in ended.err
+
+
+async def test_blanks_around_a_setting_are_no_part_of_it(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+
+    await shell.run("ask", photo, "?", BOT_MODEL=" gpt-4o ", OPENAI_API_KEY="sk-test-canary\n")
+
+    (asked,) = shell.server.asked
+    assert b'"model":"gpt-4o"' in asked.raw
+    assert asked.headers["Authorization"] == "Bearer sk-test-canary"
 
 
 async def test_a_secret_may_come_from_a_file(shell: Shell) -> None:

@@ -61,6 +61,8 @@ class Socket(SocketModeClient):
     async def connect(self) -> None:
         """Connects; the SDK alone would try an address that Slack gave for one use again and again."""
         while not self.closed:
+            # However long Slack lets us wait for an address: only opening it has a deadline.
+            self.wss_uri = self.wss_uri or await self.issue_new_wss_url()
             try:
                 async with asyncio.timeout(self.ping_interval * PINGS_TO_CONNECT):
                     await super().connect()  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """What comes in over Socket Mode: stored before it is acknowledged, whatever happens to the connection."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -216,6 +217,22 @@ async def test_a_slack_that_is_away_at_the_start_is_waited_for(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_an_address_that_slack_puts_off_is_not_asked_for_sooner(
+    slack: SlackServer, make_adapter: Callable[..., SlackAdapter], desk: Notebook
+) -> None:
+    slack.fail("apps.connections.open", Fault(retry_after=1))
+    asked_at = time.monotonic()
+
+    task = asyncio.create_task(make_adapter(ping_seconds=0.05).listen(desk))
+    await slack.until(lambda: slack.sockets)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert time.monotonic() - asked_at >= 1
+    assert slack.calls["apps.connections.open"] == 2
 
 
 async def test_what_the_thread_held_before_is_read_page_by_page(

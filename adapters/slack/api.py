@@ -21,7 +21,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.pace import Pace
+from adapters.slack.pace import Gates, Pace
 from bot.errors import Outage, PermanentError, RateLimited, SetupError
 
 CALL_SECONDS = 15.0  # short waits included
@@ -36,6 +36,7 @@ STARTS, STARTS_BURST = 10 / 60, 10
 APPENDS, APPENDS_BURST = 80 / 60, 20
 UPDATES, UPDATES_BURST = 20 / 60, 10
 POSTS, POSTS_BURST = 1.0, 3
+BY_CHANNEL = ("chat.postMessage",)  # Its limit in one channel is none of the others' business.
 
 Json = Mapping[str, Any]
 """An answer or a payload of Slack, as far as nobody has looked at it."""
@@ -67,6 +68,7 @@ PLACE = {
     "user_not_found": "The person is gone.",
     "messages_tab_disabled": "The app's messages tab is switched off (App Home).",
 }
+SLOWLY = "Slack asks me to slow down."
 AWAY = {
     "internal_error",
     "fatal_error",
@@ -91,6 +93,31 @@ class Unsure(Outage):
     """Nobody knows whether Slack did what it was asked: its answer never came."""
 
 
+class Client(AsyncWebClient):
+    """The SDK's client, which calls no method before the time that Slack named for it."""
+
+    def __init__(self, gates: Gates, patience: float, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.gates = gates
+        self.patience = patience
+        """Seconds that a call waits for its time; when it is longer, it is not made."""
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Calls a method; raises RateLimited instead when it would have to wait for too long."""
+        wait = self.gates.left(api_method)
+        if wait > self.patience:
+            raise RateLimited(SLOWLY, retry_after=wait)
+        if wait:
+            await asyncio.sleep(wait)
+        try:
+            return await super().api_call(api_method, **arguments)
+        except SlackApiError as error:
+            told = translated(error)
+            if isinstance(told, RateLimited) and api_method not in BY_CHANNEL:
+                self.gates.close(api_method, told.retry_after or 0.0)
+            raise
+
+
 class Api:
     """One workspace's Web API, by one token."""
 
@@ -99,7 +126,8 @@ class Api:
         self.url = url
         self.session = session
         self.logger = quiet_logger()
-        self.hasty = self.client()
+        self.gates = Gates()
+        self.hasty = self.client(patience=0.0)
         """Never waits and never repeats: for what is worth nothing later."""
         self.careful = self.client(ShortWaits())
         """Waits a little when told to, never repeats a call that may have been done: for posting."""
@@ -117,9 +145,11 @@ class Api:
         self.statuses = True
         self._posts: dict[str, Pace] = {}
 
-    def client(self, *handlers: AsyncRetryHandler) -> AsyncWebClient:
+    def client(self, *handlers: AsyncRetryHandler, patience: float = PATIENCE_SECONDS) -> Client:
         """A client of the SDK on the shared session, which logs nothing."""
-        client = AsyncWebClient(
+        client = Client(
+            self.gates,
+            patience,
             token=self.token,
             base_url=self.url,
             session=self.session,
@@ -177,7 +207,7 @@ def translated(error: SlackApiError) -> Exception:
     data = getattr(response, "data", None)
     code = str(data.get("error") or "") if isinstance(data, Mapping) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        return RateLimited("Slack asks me to slow down.", retry_after=retry_after(response.headers))
+        return RateLimited(SLOWLY, retry_after=retry_after(response.headers))
     if status >= 500 or code in AWAY or (not code and status < 400):
         return Unsure("Slack does not answer right now.")
     if code in TOKEN:

@@ -51,3 +51,19 @@ class Pace:
         now = self.clock()
         self.left = min(self.burst, self.left + (now - self.counted_at) * self.rate)
         self.counted_at = now
+
+
+class Gates:
+    """Methods that Slack asked us to leave alone for a while, whoever wants to call them."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.until: dict[str, float] = {}
+
+    def close(self, method: str, seconds: float) -> None:
+        """Nobody calls the method for so long."""
+        self.until[method] = max(self.until.get(method, 0.0), self.clock() + seconds)
+
+    def left(self, method: str) -> float:
+        """Seconds until the method may be called again."""
+        return max(0.0, self.until.get(method, 0.0) - self.clock())

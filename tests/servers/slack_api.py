@@ -37,6 +37,7 @@ class WebApi(Workspace):
         method = request.match_info["method"]
         args = await arguments(request)
         self.calls[method] += 1
+        self.moved()
         fault = self.fault(method)
         if fault is not None:
             await asyncio.sleep(fault.late)

@@ -472,6 +472,24 @@ async def test_a_long_rate_limit_is_told_with_its_seconds(
     assert slack.thread(question) == []
 
 
+async def test_what_slack_put_off_while_showing_is_put_off_at_the_end_too(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.unknown |= {"chat.startStream", "chat.stopStream"}
+    slack.fail("chat.update", Fault(retry_after=60))
+    question = slack.post("what is this?")
+    draft = adapter.draft(claim(question))
+    await draft.show("")
+    await draft.show("A red")
+    await slack.until(lambda: slack.calls["chat.update"])
+
+    with pytest.raises(RateLimited) as raised:
+        await draft.finish(REPLY)
+
+    assert (raised.value.retry_after or 0) > 50
+    assert slack.calls["chat.update"] == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_a_broken_slack_is_an_outage(
     slack: SlackServer, adapter: SlackAdapter, status: int
@@ -529,11 +547,11 @@ async def test_many_answers_at_once_keep_to_slack_s_limits_and_all_arrive(
 
 
 async def test_a_thread_that_cannot_be_looked_at_now_gets_no_second_reply(
-    slack: SlackServer, adapter: SlackAdapter
+    slack: SlackServer, adapter: SlackAdapter, make_adapter: Callable[..., SlackAdapter]
 ) -> None:
     question = slack.post("what is this?")
     await adapter.draft(claim(question)).show("A red")
-    slack.fail("conversations.replies", Fault(retry_after=60), Fault(retry_after=60))
+    slack.fail("conversations.replies", Fault(retry_after=60))
 
     later = adapter.draft(claim(question, number=2))
     await later.show("")
@@ -541,7 +559,7 @@ async def test_a_thread_that_cannot_be_looked_at_now_gets_no_second_reply(
         await later.finish(REPLY)
 
     assert slack.thread(question) == ["A red"]
-    await adapter.draft(claim(question, number=2)).finish(REPLY)
+    await make_adapter().draft(claim(question, number=2)).finish(REPLY)
     assert slack.thread(question) == [f"A red square.\n{FOOTER}"]
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.pace import Pace
+from adapters.slack.pace import Gates, Pace
 from tests.clock import Clock
 
 
@@ -49,3 +49,16 @@ def test_nobody_calls_while_slack_says_so() -> None:
 
     assert pace.take()
     assert not pace.idle()
+
+
+def test_a_method_is_left_alone_for_as_long_as_slack_ever_said() -> None:
+    clock = Clock()
+    gates = Gates(clock=clock)
+
+    gates.close("chat.update", 60)
+    gates.close("chat.update", 1)
+
+    assert gates.left("chat.update") == 60
+    assert gates.left("chat.delete") == 0
+    clock.move(61)
+    assert gates.left("chat.update") == 0

@@ -16,11 +16,11 @@ from adapters.discord.refusals import (
     UNKNOWN_MESSAGE,
     Refused,
 )
-from adapters.discord.rest import Rest, waiting_for_the_token
+from adapters.discord.rest import AWAY, Rest, waiting_for_the_token
 from adapters.discord.spot import Spot, find_spot, own_posts
 from adapters.discord.wire import Json, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
-from bot.errors import ThreadsightError, TransientError
+from bot.errors import Outage, ThreadsightError, TransientError
 
 SUPPRESS_EMBEDS = 1 << 2
 NO_MENTIONS = {"parse": [], "replied_user": False}
@@ -104,6 +104,7 @@ class DiscordDraft:
         self._text = ""
         self._shown = ""
         self._news = asyncio.Event()
+        self._typing = False
         self._editing = False
         self._stream: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -161,7 +162,8 @@ class DiscordDraft:
         self._news.set()
         if self._stream is None:
             return None
-        await asyncio.wait([self._stream], timeout=HURRY_SECONDS)
+        # That we write need not be shown any more.
+        await asyncio.wait([self._stream], timeout=0 if self._typing else HURRY_SECONDS)
         if self._editing and not self._stream.done():
             return self._stream
         await cancelled(self._stream)
@@ -188,7 +190,7 @@ class DiscordDraft:
     async def _show_now(self) -> None:
         spot = await self._open()
         if not self._text:
-            await self._rest.call("POST", TYPING, channel_id=spot.channel)
+            await self._type(spot)
             return
         if await self._over_within(self._pace.wait(spot.channel)):
             return
@@ -196,6 +198,17 @@ class DiscordDraft:
         contents = [each for each in render.chunks(text) if render.legible(each)]
         await self._write(spot, dressed(contents, self._stop), showing=True)
         self._shown = text
+
+    async def _type(self, spot: Spot) -> None:
+        """Shows that we write; words may come meanwhile, so nothing waits long for it."""
+        self._typing = True
+        try:
+            async with asyncio.timeout(HURRY_SECONDS):
+                await self._rest.call("POST", TYPING, channel_id=spot.channel)
+        except TimeoutError as error:
+            raise Outage(AWAY) from error
+        finally:
+            self._typing = False
 
     async def _over_within(self, seconds: float) -> bool:
         """Waits for our turn, but not when the answer is complete meanwhile: its last post waits for nobody."""

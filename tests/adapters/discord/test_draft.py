@@ -441,6 +441,21 @@ async def test_a_question_that_was_deleted_meanwhile_gets_no_stray_answer(
     assert discord.contents(CHANNEL) == []
 
 
+async def test_a_complete_answer_does_not_wait_for_the_sign_that_it_is_written(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    fault = discord.faults["POST /channels/{channel}/typing"] = Fault("late")
+    draft = adapter.draft(claimed(await asked(discord)))
+    await draft.show("")
+    await discord.until(lambda: not discord.faults)
+    started = time.monotonic()
+    [post] = await draft.finish(ANSWER)
+
+    assert time.monotonic() - started < 1
+    assert discord.contents(post.partition("/")[0]) == ["A cat." + SMALL]
+    fault.until.set()
+
+
 async def test_what_was_shown_is_taken_back(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:

@@ -249,10 +249,14 @@ class Claim:
     """Times that it was tried before and failed or died; handing back does not count."""
     until: float
     """Seconds since 1970, by the database's clock."""
+    since: float = 0.0
+    """When the question was asked, or asked anew, by the same clock; patience is counted from it."""
     reply: Reply | None = None
     """Recorded already and still to be posted: the model is not asked again."""
     posts: tuple[PostId, ...] = ()
     """Posts of this message's reply that are known to be on the platform, first to last."""
+    stopped: bool = False
+    """Somebody pressed Stop already."""
     stop: str = ""
     """The token of a Stop button, for adapters that show one while the answer is written."""
 

@@ -100,6 +100,9 @@ class Eyes:
         """Makes a larger form of a kept picture from its original, while its platform still has it."""
         try:
             image = await self.prepared(picture, ask)
+        except TransientError:
+            # What is kept already serves; the next question tries again.
+            return
         except Exception:
             # Whatever it is: what is kept already serves.
             await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")

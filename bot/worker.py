@@ -126,6 +126,8 @@ class Worker:
             if claim is None:
                 return
             job = Job(claim, self.responder.draft(claim))
+            if claim.stopped:
+                job.stop.set()
             if earlier := self.jobs.get(claim.message.thread):
                 # Its lease ran out, as after a pause of this process, and the thread came back to us.
                 self.end(earlier, "taken")
@@ -198,7 +200,7 @@ class Worker:
     async def later(self, job: Job, error: TransientError) -> None:
         """Tries again after a while, or apologises when that was often or long enough."""
         claim = job.claim
-        waited = self.now() - claim.message.sent_at
+        waited = self.now() - claim.since
         if isinstance(error, Unposted):
             hopeless = waited > POSTING_SECONDS
             await job.draft.leave()
@@ -212,7 +214,7 @@ class Worker:
         await self.quietly(self.delay(job, error))
 
     async def delay(self, job: Job, error: TransientError) -> None:
-        waited = self.now() - job.claim.message.sent_at
+        waited = self.now() - job.claim.since
         delay = pause(job.claim.failures, error, waited)
         await self.store.postpone(job.claim, delay, failed=error.counts)
 

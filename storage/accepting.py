@@ -108,6 +108,7 @@ def add(transaction: Transaction, thread: Row[Any], message: Message, now: float
             channel=thread.channel,
             id=message.id,
             version=1,
+            asked_at=now,
             failures=0,
             stopped=False,
             posts=[],
@@ -143,6 +144,7 @@ def combine(
             .where(messages.c.key == known.key)
             .values(
                 version=known.version + changed,
+                asked_at=now if changed or not before.addressed else known.asked_at,
                 failures=0 if changed else known.failures,
                 stopped=known.stopped and not changed,
                 settled_at=settled_at,

@@ -190,6 +190,8 @@ def take(
         number=number,
         version=message.version,
         failures=message.failures,
+        since=message.asked_at,
+        stopped=message.stopped,
         until=until,
         reply=recorded(transaction, message),
         posts=to_posts(message.posts),

@@ -69,6 +69,13 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
         bury(transaction, scope, now)
         erase_attachments(transaction, scope, now)
         return ()
+    # First, so that whoever notes a post in between has done so before it is read.
+    transaction.all(
+        select(threads.c.key)
+        .where(threads.c.key.in_(select(messages.c.thread).join(threads).where(messages_in(scope))))
+        .order_by(threads.c.key)
+        .with_for_update()
+    )
     doomed = transaction.all(
         select(*messages.c["key", "thread", "sent_at", "posts"])
         .join(threads)

@@ -78,14 +78,21 @@ def again(transaction: Transaction, message: Row[Any]) -> Pressed:
     """Makes an answered question work again; its next answer goes into the same posts."""
     if message.settled_at is None:
         return "late"
+    now = transaction.now()
     transaction.run(
         update(messages)
         .where(messages.c.key == message.key)
-        .values(version=messages.c.version + 1, failures=0, settled_at=None, stopped=False)
+        .values(
+            version=messages.c.version + 1,
+            asked_at=now,
+            failures=0,
+            settled_at=None,
+            stopped=False,
+        )
     )
     transaction.run(
         update(threads)
         .where(threads.c.key == message.thread, threads.c.claimed.is_(None))
-        .values(due=transaction.now())
+        .values(due=now)
     )
     return "again"

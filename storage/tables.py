@@ -133,6 +133,8 @@ messages = Table(
     Column("to_others", Boolean, nullable=False),
     Column("edited_at", Double),
     Column("version", Integer, nullable=False),
+    # When it became work, or was last asked anew: patience is counted from here.
+    Column("asked_at", Double, nullable=False),
     # Raised at the claim, so that a crash counts; taken back where nobody is to blame.
     Column("failures", Integer, nullable=False),
     Column("settled_at", Double),

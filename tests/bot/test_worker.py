@@ -369,6 +369,34 @@ async def test_after_an_hour_of_outage_the_person_is_told(bench: Bench) -> None:
     assert (reply.failed, reply.text) == (True, "The model's server is away.")
 
 
+async def test_patience_starts_when_a_question_is_taken_in_not_when_it_was_sent(
+    bench: Bench,
+) -> None:
+    bench.model.fail(RateLimited("Slow down.", retry_after=1))
+    bench.model.enqueue("A cat.")
+    sent_at = bench.clock() - 2 * OUTAGE_SECONDS
+    await bench.desk.accept(posted(1, "What?", bench.photo(), sent_at=sent_at))
+    await bench.postponed(1)
+    bench.clock.move(60)
+
+    assert (await bench.reply(1)).text == "A cat."
+
+
+async def test_a_question_stopped_while_it_waits_is_not_asked(bench: Bench) -> None:
+    bench.model.fail(Outage("The model's server is away."))
+    await bench.post(1, "What?", bench.photo())
+    await bench.postponed(1)
+    claim = bench.place.under("m001").claim
+    assert claim is not None
+    await bench.desk.press(claim.stop, "anna")
+    bench.clock.move(60)
+
+    reply = await bench.reply(1)
+
+    assert (reply.failed, reply.text) == (True, "Stopped.")
+    assert len(bench.model.asked) == 1
+
+
 async def test_a_permanent_error_is_answered_with_its_own_sentence(bench: Bench) -> None:
     bench.model.fail(PermanentError("The key is wrong: ask whoever installed me."))
     await bench.post(1, "What?", bench.photo())

@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.Column("to_others", sa.Boolean(), nullable=False),
         sa.Column("edited_at", sa.Double()),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.Double(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("settled_at", sa.Double()),
         sa.Column("stopped", sa.Boolean(), nullable=False),

@@ -308,7 +308,7 @@ class Responder:
             model=ask.model,
             detail=ask.detail,
             input_tokens=fitted.tokens,
-            reserve=self.prices.most(ask.model, fitted.tokens, ask.limit),
+            reserve=self.prices.most(ask.model, most_tokens(fitted, ask), ask.limit),
             price_source=self.prices.source(ask.model),
             budgets=budgets.standing(
                 claim.message,
@@ -317,6 +317,21 @@ class Responder:
                 now=self.now(),
             ),
         )
+
+
+def most_tokens(fitted: Fitted, ask: Ask) -> int:
+    """The most that the input can come to: a linked picture may be of any size."""
+    rule = tokens.rule(ask.model)
+    details = [
+        history.detail_of(picture, ask)
+        for turn in fitted.turns
+        for picture in turn.pictures
+        if picture.visible and picture.image is None
+    ]
+    unsure = [
+        most - history.ASSUMED_PICTURE_TOKENS for each in details if (most := rule.most(each))
+    ]
+    return fitted.tokens + sum(more for more in unsure if more > 0)
 
 
 async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:

@@ -136,6 +136,18 @@ class Rule:
             return None
         return self.base + -(-squares * self.each.numerator // self.each.denominator)
 
+    def most(self, detail: Detail) -> int | None:
+        """The most tokens that a picture of any size costs; None where nobody knows."""
+        if self.each is None:
+            return None
+        if detail in self.flat:
+            return self.base
+        level = self.level(detail)
+        squares = level.cells(level.side, level.short or level.side)
+        if level.square == PATCH:
+            squares = min(squares, level.budget or MOST_PATCHES, MOST_PATCHES)
+        return self.base + -(-squares * self.each.numerator // self.each.denominator)
+
     def seen(self, width: int, height: int, detail: Detail) -> Size:
         """The size in pixels that the model sees."""
         return self.level(detail).reduce(width, height)

@@ -181,3 +181,21 @@ def test_the_length_of_base64_is_known_beforehand(data: bytes) -> None:
 
 def test_a_request_of_two_messages_costs_nine_tokens_more_than_its_words() -> None:
     assert tokens.overhead(2) == 9
+
+
+@given(
+    model=st.sampled_from(sorted(tokens.DOCUMENTED)),
+    width=st.integers(1, 70_000),
+    height=st.integers(1, 70_000),
+    detail=st.sampled_from(["low", "high", "auto", "original"]),
+)
+def test_no_picture_of_any_size_costs_more_than_the_most(
+    model: str, width: int, height: int, detail: Detail
+) -> None:
+    rule = tokens.rule(model)
+
+    assert (rule.count(width, height, detail) or 0) <= (rule.most(detail) or 0)
+
+
+def test_the_most_of_an_unknown_model_is_unknown() -> None:
+    assert tokens.rule("somebody-s-model").most("high") is None

@@ -433,6 +433,21 @@ async def test_a_question_that_kills_the_process_each_time_is_given_up(
     assert bench.model.asked == []
 
 
+async def test_a_linked_picture_of_any_size_fits_what_is_reserved(
+    store: SqlStore, clock: Clock
+) -> None:
+    bench = Bench(store, clock, budget=Decimal("0.007"))
+    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, model="gpt-4o-mini"))
+    bench.restart()
+    bench.desk.links = True
+    await bench.post(1, "What is https://x.org/cat.png?")
+
+    reply = await bench.reply(1)
+
+    assert reply.failed
+    assert "may cost up to $0.0073" in reply.text
+
+
 async def test_a_spent_budget_refuses_before_the_model_is_asked(
     store: SqlStore, clock: Clock
 ) -> None:

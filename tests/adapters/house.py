@@ -14,7 +14,8 @@ from typing import Protocol
 
 import aiohttp
 
-from bot.__main__ import PLATFORMS, opened
+from bot.command_line.opening import opened
+from bot.command_line.serving import PLATFORMS
 from bot.engine import assembled
 from bot.settings import Settings
 from tests.adapters.contract import Stage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from adapters.web import WebAdapter
 from bot import images
-from bot.__main__ import opened
+from bot.command_line.opening import opened
 from bot.engine import assembled
 from bot.settings import Settings
 from tests.adapters.contract import Upload

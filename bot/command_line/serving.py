@@ -1,0 +1,114 @@
+"""`slack`, `discord`, or both: listening and answering until told to stop."""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+from pydantic import SecretStr
+
+from bot.command_line.opening import opened
+from bot.engine import Engine, assembled
+from bot.errors import SetupError
+from bot.ports import Adapter
+from bot.settings import Settings
+
+NO_PLATFORM = (
+    "No platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (docs/slack.md) or DISCORD_TOKEN "
+    "(docs/discord.md); `python -m bot demo` needs neither."
+)
+
+
+async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Serves platforms until told to stop; answers under way are finished first."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        adapters = {
+            name: await stack.enter_async_context(PLATFORMS[name](settings, session))
+            for name in parsed.platforms or configured(settings)
+        }
+        store = await stack.enter_async_context(opened(settings, exclusive=True))
+        engine = await stack.enter_async_context(assembled(settings, store, adapters))
+        await attend(engine)
+    return 0
+
+
+def configured(settings: Settings) -> list[str]:
+    """The platforms whose secrets are set; raises SetupError when there is none."""
+    names = []
+    if settings.slack_bot_token or settings.slack_app_token:
+        names.append("slack")
+    if settings.discord_token:
+        names.append("discord")
+    if not names:
+        raise SetupError(NO_PLATFORM)
+    return names
+
+
+@asynccontextmanager
+async def slack(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
+    """Slack by Socket Mode."""
+    from adapters.slack import SlackAdapter
+
+    yield SlackAdapter(
+        bot_token=needed(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"),
+        app_token=needed(settings.slack_app_token, "SLACK_APP_TOKEN", "slack"),
+        api_url=settings.slack_api_url,
+        session=session,
+        max_file_bytes=settings.max_file_bytes,
+        download_seconds=settings.download_seconds,
+    )
+
+
+@asynccontextmanager
+async def discord(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
+    """Discord by its gateway."""
+    from adapters.discord import DiscordAdapter
+
+    adapter = DiscordAdapter(
+        token=needed(settings.discord_token, "DISCORD_TOKEN", "discord"),
+        api_url=settings.discord_api_url,
+        session=session,
+        max_file_bytes=settings.max_file_bytes,
+        download_seconds=settings.download_seconds,
+    )
+    try:
+        yield adapter
+    finally:
+        await adapter.close()
+
+
+# Their SDKs are slow to load, so each is loaded by whoever serves it.
+PLATFORMS = {"slack": slack, "discord": discord}
+
+
+def needed(value: SecretStr | None, name: str, platform: str) -> str:
+    """A secret without which a platform cannot be served."""
+    if value is None:
+        raise SetupError(f"{name} is not set: docs/{platform}.md says where to find it.")
+    return value.get_secret_value()
+
+
+async def attend(engine: Engine) -> None:
+    """Listens and works until a signal comes or a platform turns us away."""
+    worker = engine.worker()
+    desk = engine.desk(worker)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    listeners = [asyncio.create_task(adapter.listen(desk)) for adapter in engine.adapters.values()]
+    work = asyncio.create_task(worker.run())
+    stop = asyncio.create_task(told.wait())
+    await asyncio.wait((stop, work, *listeners), return_when=asyncio.FIRST_COMPLETED)
+    # The adapters go last: answers under way are still posted through them.
+    worker.stop()
+    await asyncio.gather(work, return_exceptions=True)
+    for task in (stop, *listeners):
+        task.cancel()
+    ended = await asyncio.gather(work, *listeners, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error

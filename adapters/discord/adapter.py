@@ -18,6 +18,7 @@ from bot.domain import Attachment, Check, Claim, Message
 from bot.ports import Desk, Draft
 
 EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for an answer's last.
+PAUSE_SECONDS = 0.3  # before a request is tried again the first time
 IDENTIFY_SECONDS = 5.0  # Discord takes one identify in this time.
 
 
@@ -36,14 +37,24 @@ class DiscordAdapter:
         download_seconds: float,
         edit_seconds: float = EDIT_SECONDS,
         identify_seconds: float = IDENTIFY_SECONDS,
+        pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        self._rest = Rest(token=token, api_url=api_url.rstrip("/"))
-        self._gateway = Gateway(token=token, rest=self._rest, identify_seconds=identify_seconds)
+        self._rest = Rest(token=token, api_url=api_url.rstrip("/"), pause_seconds=pause_seconds)
+        self._gateway = Gateway(
+            token=token,
+            rest=self._rest,
+            identify_seconds=identify_seconds,
+            pause_seconds=pause_seconds,
+        )
         self._places = Places()
         self._pace = Pace(edit_seconds)
         self._commands = Commands(rest=self._rest, session=session)
         self._files = Files(
-            rest=self._rest, session=session, max_bytes=max_file_bytes, seconds=download_seconds
+            rest=self._rest,
+            session=session,
+            max_bytes=max_file_bytes,
+            seconds=download_seconds,
+            pause_seconds=pause_seconds,
         )
         self._tasks: set[asyncio.Task[None]] = set()
 

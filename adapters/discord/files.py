@@ -18,7 +18,6 @@ from bot.errors import PictureUnseen, RateLimited, TransientError
 HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TRIES = 3
-PAUSE_SECONDS = 0.3
 HOPS = 3
 CHUNK_BYTES = 64 * 1024
 EXPIRED = (403, 404)
@@ -36,12 +35,19 @@ class Files:
     """Reads the files that people post."""
 
     def __init__(
-        self, *, rest: Rest, session: aiohttp.ClientSession, max_bytes: int, seconds: float
+        self,
+        *,
+        rest: Rest,
+        session: aiohttp.ClientSession,
+        max_bytes: int,
+        seconds: float,
+        pause_seconds: float,
     ) -> None:
         self._rest = rest
         self._session = session
         self._max_bytes = max_bytes
         self._seconds = seconds
+        self._pause_seconds = pause_seconds
         self._api = yarl.URL(rest.api_url)
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
@@ -99,7 +105,7 @@ class Files:
                     raise TransientError(
                         "Discord's pictures cannot be reached just now."
                     ) from error
-            await asyncio.sleep(PAUSE_SECONDS * tries)
+            await asyncio.sleep(self._pause_seconds * tries)
         raise AssertionError("the last try returns or raises")
 
     async def _read_once(self, url: yarl.URL) -> bytes:

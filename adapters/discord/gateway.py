@@ -16,7 +16,6 @@ from adapters.discord.rest import LOGIN_REFUSED, Rest, point
 from adapters.discord.wire import Json, item, number, string
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
 
-FIRST_PAUSE_SECONDS = 1.0
 CLOSE_SECONDS = 5.0  # for a Discord that no longer says goodbye
 LONGEST_DIAL_SECONDS = 30.0  # discord.py gives a connection up that takes a minute
 LONGEST_PAUSE_SECONDS = 120.0  # 1,000 identifies a day are allowed; this stays under them for good
@@ -43,14 +42,17 @@ Hear = Callable[[str, Json], None]
 class Gateway:
     """One connection for each shard, kept up until it is cancelled."""
 
-    def __init__(self, *, token: str, rest: Rest, identify_seconds: float) -> None:
+    def __init__(
+        self, *, token: str, rest: Rest, identify_seconds: float, pause_seconds: float
+    ) -> None:
         self._token = token
         self._rest = rest
+        self._pause_seconds = pause_seconds
         self._identify_seconds = identify_seconds
 
     async def run(self, events: Collection[str], hear: Hear) -> None:
         """Hands each of these events to `hear`, in order; raises SetupError when Discord refuses for good."""
-        pause = FIRST_PAUSE_SECONDS
+        pause = self._pause_seconds
         while True:
             loop = asyncio.get_running_loop()
             started, least = loop.time(), 0.0
@@ -60,7 +62,7 @@ class Gateway:
                 log.warning("discord away: %s", error.sentence)
                 least = error.retry_after or 0.0
             if loop.time() - started > LONGEST_PAUSE_SECONDS:
-                pause = FIRST_PAUSE_SECONDS
+                pause = self._pause_seconds
             await asyncio.sleep(max(least, pause * random.uniform(0.5, 1.0)))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

@@ -16,7 +16,6 @@ from adapters.discord.wire import Json, listed, mapping, number, snowflake
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
 
 TRIES = 4
-FIRST_PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 10.0  # A longer wait is the worker's, which meanwhile answers others.
 DEADLINE_SECONDS = 40.0  # Longer than discord.py's own tries and the longest wait that it accepts.
 LONGEST_LIMIT_SECONDS = 30.0
@@ -66,8 +65,9 @@ def waiting_for_the_token() -> Iterator[None]:
 class Rest:
     """Discord's API with the bot's token; opens itself when it is first used."""
 
-    def __init__(self, *, token: str, api_url: str) -> None:
+    def __init__(self, *, token: str, api_url: str, pause_seconds: float) -> None:
         self.api_url = api_url
+        self._pause_seconds = pause_seconds
         self._token = token.strip()
         self._http: HTTPClient | None = None
         self._me: Json = {}
@@ -127,7 +127,7 @@ class Rest:
         query: Mapping[str, str | int] | None,
         ids: Mapping[str, str],
     ) -> object:
-        pause = FIRST_PAUSE_SECONDS
+        pause = self._pause_seconds
         for tries in range(1, TRIES + 1):
             try:
                 return await self._once(method, path, json, query, ids)

@@ -133,9 +133,10 @@ async def made(
         api_url=discord.url,
         session=session,
         max_file_bytes=MAX_FILE_BYTES,
-        download_seconds=2.0,
+        download_seconds=1.0,
         edit_seconds=edit_seconds,
         identify_seconds=0.1,
+        pause_seconds=0.02,
     )
     yield adapter
     await adapter.close()

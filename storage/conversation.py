@@ -4,11 +4,20 @@ from typing import Any
 
 from sqlalchemy import Row, func, or_, select
 
-from bot.domain import Claim, Message, ThreadId, Turn
+from bot.domain import Claim, Message, Reply, ThreadId, Turn
 from bot.errors import Superseded
 from storage.claiming import NOT_OURS
 from storage.database import Transaction
-from storage.rows import by_message, of_post, to_message, to_picture, up_to, with_forms, within
+from storage.rows import (
+    by_message,
+    of_post,
+    to_message,
+    to_picture,
+    to_reply,
+    up_to,
+    with_forms,
+    within,
+)
 from storage.tables import answers, messages, threads
 
 
@@ -48,18 +57,32 @@ def user_turn(row: Row[Any], thread: ThreadId, files: list[Row[Any]]) -> Turn:
 def participation(
     transaction: Transaction, thread: ThreadId, author: str, before: float | None
 ) -> str:
-    """Whether this person, or anybody, has spoken to the bot in the thread, before a moment."""
+    """Whether this person, or anybody, has spoken to the bot in the thread, up to a moment."""
     asked = (
         select(messages.c.author)
         .join(threads, threads.c.key == messages.c.thread)
         .where(within(thread), messages.c.addressed)
     )
-    by_then = asked if before is None else asked.where(messages.c.sent_at < before)
+    by_then = asked if before is None else asked.where(messages.c.sent_at <= before)
     if transaction.first(by_then.where(messages.c.author == author).limit(1)) is not None:
         return "asker"
     if transaction.first(by_then.limit(1)) is not None:
         return "guest"
     return "early" if transaction.first(asked.limit(1)) is not None else "stranger"
+
+
+def reply(transaction: Transaction, message: Message) -> Reply | None:
+    """What was said to a message that is settled."""
+    row = transaction.first(
+        select(answers)
+        .join(messages, messages.c.key == answers.c.message)
+        .where(
+            of_post(message),
+            messages.c.settled_at.is_not(None),
+            answers.c.version == messages.c.version,
+        )
+    )
+    return None if row is None else to_reply(row)
 
 
 def recent(transaction: Transaction, platform: str, workspace: str, most: int) -> list[ThreadId]:

@@ -78,6 +78,17 @@ async def test_a_change_of_what_was_posted_before_the_first_question_is_no_follo
     assert [turn.text for turn in await store.history(claim)] == ["Look!", "What is it?"]
 
 
+async def test_a_follow_up_within_the_same_moment_is_one(store: SqlStore) -> None:
+    entry = desk(store)
+    first = posted(1)
+    await entry.accept(first)
+    await settle_all(store)
+
+    await entry.accept(posted(2, "And now?", addressed=False, sent_at=first.sent_at))
+
+    assert await claimed(store) == "m002"
+
+
 async def test_the_same_post_under_two_events_is_one_question(store: SqlStore) -> None:
     entry = desk(store)
     await entry.accept(posted(1))

@@ -51,6 +51,11 @@ class Terminal:
         ours = claim.message.id == self.question.id
         return Page(self.out if ours else None, self.replied if ours else None)
 
+    async def heard(self, reply: Reply) -> None:
+        """Prints the reply that another process gave to this one's question."""
+        if not self.replied.done():
+            await Page(self.out, self.replied).finish(reply)
+
     async def probe(self) -> list[Check]:
         """Nothing: a terminal needs no set-up."""
         return []

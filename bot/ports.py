@@ -155,6 +155,9 @@ class Store(Protocol):
     async def history(self, claim: Claim) -> list[Turn]:
         """The conversation up to and with the claimed message, oldest first, pictures without their bytes."""
 
+    async def reply(self, message: Message) -> Reply | None:
+        """What was said to a message that is settled, whoever said it; None while it is not."""
+
     async def attempt(self, claim: Claim, call: Call) -> int:
         """Notes a call before it is made and reserves its maximum in every budget; returns the call's number.
 

@@ -132,6 +132,10 @@ class SqlStore:
         """Reads the conversation."""
         return await self._database.read(lambda tx: conversation.history(tx, claim))
 
+    async def reply(self, message: Message) -> Reply | None:
+        """What was said to a settled message."""
+        return await self._database.read(lambda tx: conversation.reply(tx, message))
+
     async def attempt(self, claim: Claim, call: Call) -> int:
         """Notes a call and reserves its money."""
         return await self._database.write(

@@ -336,6 +336,19 @@ async def test_a_question_that_may_be_charged_is_not_asked_twice(shell: Shell) -
     assert (await shell.run("usage", "--json")).json["total"]["possibly_charged_calls"] == 1
 
 
+async def test_two_questions_at_once_in_one_thread_are_both_answered(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    await shell.run("ask", "--thread", "t", photo, "What?")
+
+    ended = await asyncio.gather(
+        *(shell.run("ask", "--thread", "t", f"Question {number}?") for number in range(4))
+    )
+
+    assert [each.code for each in ended] == [0, 0, 0, 0]
+    assert all(" in · " in each.out for each in ended)
+    assert len(shell.server.asked) == 5
+
+
 async def test_an_interrupted_question_is_handed_back_at_once(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     shell.server.enqueue(Stalls(), Says("One.", usage=USAGE), Says("Two.", usage=USAGE))

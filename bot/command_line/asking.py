@@ -24,6 +24,7 @@ from bot.settings import Settings
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
+LISTEN_SECONDS = 1.0  # between looks whether somebody else has answered
 MAX_THREAD_NAME = 200  # characters; a database's index takes no name without end
 THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it another."
 
@@ -54,19 +55,30 @@ async def answered(engine: Engine, question: Message, out: TextIO | None) -> Rep
     worker = engine.worker(slots=1, max_failures=1, outage_seconds=0, thread=question.thread)
     listening = asyncio.create_task(place.listen(engine.desk(worker)))
     work = asyncio.create_task(worker.run())
+    others = asyncio.create_task(hear_of_others(engine, place))
     try:
-        await asyncio.wait((work, listening), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, listening, others), return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         work.cancel()
         raise
     finally:
         worker.stop()
         listening.cancel()
-        await asyncio.gather(work, listening, return_exceptions=True)
-    for task in (listening, work):
+        others.cancel()
+        await asyncio.gather(work, listening, others, return_exceptions=True)
+    for task in (listening, work, others):
         if not task.cancelled() and (error := task.exception()):
             raise error
     return place.replied.result()
+
+
+async def hear_of_others(engine: Engine, place: terminal.Terminal) -> None:
+    """Waits for the case that another process, asking in the same thread, answers our question too."""
+    while True:
+        await asyncio.sleep(LISTEN_SECONDS)
+        if reply := await engine.store.reply(place.question):
+            await place.heard(reply)
+            return
 
 
 async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:

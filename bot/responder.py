@@ -31,6 +31,7 @@ from bot.errors import (
     PermanentError,
     PictureRefused,
     PictureUnseen,
+    SetupError,
     Superseded,
     ThreadsightError,
     TransientError,
@@ -248,11 +249,16 @@ class Responder:
             await self.complete(claim, draft, reply)
         except TransientError as error:
             raise Unposted(error.sentence, retry_after=error.retry_after) from error
+        except SetupError as error:
+            # A token that was taken away is given anew, and then the reply is still there to be posted.
+            raise Unposted(error.sentence) from error
 
     async def complete(self, claim: Claim, draft: Draft, reply: Reply) -> None:
         """Brings the reply to its place and ends the work on the message."""
         try:
             posts = await draft.finish(reply)
+        except SetupError:
+            raise
         except PermanentError as error:
             # The place is gone or closed to us: there is nobody left to tell.
             log.warning("unheard", message=claim.message.id, reason=type(error).__name__)

@@ -18,6 +18,7 @@ from bot.errors import (
     PictureRefused,
     PictureUnseen,
     RateLimited,
+    SetupError,
     Stalled,
     TransientError,
 )
@@ -297,6 +298,19 @@ async def test_a_failed_post_is_retried_without_asking_the_model_again(bench: Be
 
     assert reply.text == "A cat."
     assert reply.footer[0] == "1,203 in · 42 out · $0.0034"
+    assert len(bench.model.asked) == 1
+
+
+async def test_a_reply_outlives_a_token_that_is_taken_away(bench: Bench) -> None:
+    bench.model.enqueue("A cat.")
+    bench.place.refuse = [SetupError("The bot token was revoked.")]
+    await bench.post(1, "What?", bench.photo())
+    await bench.postponed(1)
+    bench.clock.move(60)
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
     assert len(bench.model.asked) == 1
 
 

@@ -1,13 +1,15 @@
 """Slash commands, shortcuts and buttons → commands; their cards → answers that only the asker sees."""
 
+import asyncio
 import logging
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from adapters.slack import blocks
 from adapters.slack.api import Api, Json, Refused, is_loopback
-from adapters.slack.events import PLATFORM, files, items, root_of, table, text
+from adapters.slack.events import PLATFORM, attachment, files, items, root_of, table, text
 from adapters.slack.markup import readable
 from adapters.slack.probe import Identity
 from bot.domain import Attachment, Card, Command
@@ -15,6 +17,7 @@ from bot.errors import SetupError, ThreadsightError
 from bot.ports import Desk
 
 RECENT = 20  # messages of a channel in which /estimate looks for pictures
+LOOKED_UP = 20  # files of other organisations whose sizes Slack is asked for, for one estimate
 ANSWER_SECONDS = 10.0
 ESTIMATE = "estimate"
 """The shortcut's callback id, as the manifest names it."""
@@ -86,7 +89,7 @@ class Commands:
         try:
             if command.name == ESTIMATE and not command.text and command.root is None:
                 command = await self.with_recent(command)
-            return await self.desk.run(command)
+            return await self.desk.run(await self.with_sizes(command))
         except Unreadable:
             return Card("", UNREADABLE.format(name=self.me.name or "the bot"))
         except ThreadsightError as error:
@@ -115,14 +118,24 @@ class Commands:
         found: list[Attachment] = []
         for message in reversed(items(page.get("messages"))):
             found += pictures(files(message))
-        return Command(
-            name=command.name,
-            platform=command.platform,
-            workspace=command.workspace,
-            channel=command.channel,
-            author=command.author,
-            attachments=tuple(found),
-        )
+        return replace(command, attachments=tuple(found))
+
+    async def with_sizes(self, command: Command) -> Command:
+        """The command with what Slack tells only on request of files from other organisations."""
+        first, others = command.attachments[:LOOKED_UP], command.attachments[LOOKED_UP:]
+        known = await asyncio.gather(*(self.looked_up(file) for file in first))
+        return replace(command, attachments=(*pictures(tuple(known)), *others))
+
+    async def looked_up(self, file: Attachment) -> Attachment:
+        """A file as Slack knows it, where its message did not say."""
+        if file.url or file.width:
+            return file
+        try:
+            answer = await self.api.call(self.api.sure.files_info(file=file.id))
+        except ThreadsightError as error:
+            log.info("a file's size is not known: %s", type(error).__name__)
+            return file
+        return attachment(table(answer.get("file"))) or file
 
     async def answer(self, body: Json, card: Card) -> None:
         """Answers to the address that Slack gave for this very command."""
@@ -162,7 +175,5 @@ class Unreadable(Exception):
 def pictures(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
     """Those that are pictures, as far as Slack tells."""
     return tuple(
-        attachment
-        for attachment in attachments
-        if attachment.media_type.startswith("image/") or not attachment.media_type
+        file for file in attachments if file.media_type.startswith("image/") or not file.media_type
     )

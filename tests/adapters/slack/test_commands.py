@@ -77,6 +77,26 @@ async def test_the_shortcut_estimates_a_message_s_pictures(
     assert delivery.acked_at is not None
 
 
+async def test_the_size_of_another_organisation_s_picture_is_asked_for(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    ts = slack.post("look")
+    picture, notes = slack.upload(b"..."), slack.upload(b"...", "notes.txt", "text/plain")
+    picture.info |= {"original_w": 640, "original_h": 480}
+    lost = {"id": "F9", "mode": "file_access"}
+    stubs = [{"id": file.info["id"], "mode": "file_access"} for file in (picture, notes)]
+    slack.channels[CHANNEL].messages[ts]["files"] = [*stubs, lost]
+
+    slack.shortcut(ts)
+    await slack.until(lambda: slack.ephemeral)
+
+    [command] = listening.commands
+    assert [(file.name, file.width) for file in command.attachments] == [
+        ("a.png", 640),
+        ("F9", None),
+    ]
+
+
 async def test_a_shortcut_on_a_message_without_pictures_does_not_look_elsewhere(
     slack: SlackServer, listening: Notebook
 ) -> None:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from bot.domain import Answer, Finish, Picture, Spent
+from bot import tokens
+from bot.domain import Answer, Ask, Finish, Picture, Spent
 from bot.history import Fitted
 from bot.pricing import dollars
 
@@ -21,6 +22,14 @@ def footer(answer: Answer, fitted: Fitted, thread: Spent) -> tuple[str, ...]:
     `thread` is what the thread had cost before this answer.
     """
     return first_line(answer), second_line(answer, fitted, thread)
+
+
+def substitute(ask: Ask) -> tuple[str, ...]:
+    """A line where the model does not know the detail that was asked for."""
+    rule = tokens.rule(ask.model)
+    if ask.detail in rule.levels or rule.certainty == "unknown":
+        return ()
+    return (f"{ask.model} does not know detail {ask.detail}: high was used",)
 
 
 def receipts(pictures: Iterable[Picture]) -> tuple[str, ...]:

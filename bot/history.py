@@ -222,7 +222,8 @@ def spent_on(turns: Sequence[Turn], shed: Shed, ask: Ask) -> int | None:
     total = 0
     for turn in turns:
         for picture in turn.pictures:
-            if kept(picture, shed):
+            # A linked picture's size is nobody's to tell; the others' still is.
+            if kept(picture, shed) and picture.image is not None:
                 counted = picture_tokens(picture, detail_of(marked(picture, shed), ask), ask.model)
                 if counted is None:
                     return None

@@ -183,7 +183,8 @@ class Responder:
             raise
         pictures = told(fitted.turns, answer.unseen_links, told_of)
         # Who stopped it knows that it is not whole.
-        notes = fitted.notes + (() if stop.is_set() else footer.ending(answer))
+        notes = fitted.notes + footer.substitute(ask)
+        notes += () if stop.is_set() else footer.ending(answer)
         reply = Reply(
             text=answer.text,
             footer=footer.footer(answer, fitted, spent),

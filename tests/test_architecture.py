@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "bot.pricing": {"bot.domain", "bot.errors"},
     "bot.budgets": {"bot.domain", "bot.errors", "bot.pricing"},
     "bot.history": {"bot.domain", "bot.tokens"},
-    "bot.footer": {"bot.domain", "bot.history", "bot.pricing"},
+    "bot.footer": {"bot.domain", "bot.history", "bot.pricing", "bot.tokens"},
     "bot.images": {"bot.domain", "bot.errors", "bot.tokens", "bot.images"},
     "bot.model": {"bot.domain", "bot.errors", "bot.tokens", "bot.pricing", "bot.model"},
     "bot.offline": {"bot.domain", "bot.errors", "bot.tokens", "bot.offline"},

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.domain import Answer, Attachment, Picture, Spent, Usage
-from bot.footer import ending, footer, label, plain_name, receipts
+from bot.domain import Answer, Ask, Attachment, Picture, Spent, Usage
+from bot.footer import ending, footer, label, plain_name, receipts, substitute
 from bot.history import Fitted
 from tests.fakes import posted
 
@@ -51,6 +51,14 @@ def test_a_possible_charge_is_said() -> None:
 
     assert footer(an_answer(), fitted(), before)[1].endswith("possibly charged")
     assert footer(an_answer(estimated=True), fitted(), NOTHING)[1].endswith("possibly charged")
+
+
+def test_a_detail_that_the_model_does_not_know_is_said_to_be_replaced() -> None:
+    assert substitute(Ask("gpt-4o", "original")) == (
+        "gpt-4o does not know detail original: high was used",
+    )
+    assert substitute(Ask("gpt-5.5", "original")) == ()
+    assert substitute(Ask("somebody-s-model", "original")) == ()
 
 
 def test_receipts_name_pictures_that_were_changed_or_not_seen_and_no_others() -> None:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from adapters.discord import render
 from adapters.discord.places import Places
@@ -259,16 +260,23 @@ class DiscordDraft:
                 "message_id": self._claim.message.id,
                 "fail_if_not_exists": False,
             }
+        lost = partial(self._lost, spot)
         try:
-            made = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+            made = await self._rest.post(MESSAGES, payload, lost, channel_id=spot.channel)
         except Refused as error:
             if error.code != REPLY_NEEDS_HISTORY:
                 raise
             del payload["message_reference"]
-            made = await self._rest.post(MESSAGES, payload, channel_id=spot.channel)
+            made = await self._rest.post(MESSAGES, payload, lost, channel_id=spot.channel)
         # Of an earlier try whose answer was lost, Discord gives back the post as that try made it.
         new = string(made, "content").strip() == looks.content.strip()
         return Post(snowflake(made, "id"), spot.channel, looks if new else None)
+
+    async def _lost(self, spot: Spot) -> Json:
+        """A post that we do not know of: made by a try whose answer never came, whether or not the nonce is minded."""
+        known = {post.id for post in self._posts}
+        found = await own_posts(self._rest, self._claim.message, spot)
+        return next(({"id": post} for post in found if post not in known), {})
 
     async def _edit(self, post: Post, looks: Looks) -> None:
         # Unknown until it is done, and after it if another came in between.
@@ -283,7 +291,7 @@ class DiscordDraft:
         post.looks = looks
 
     async def _patch(self, path: str, payload: Json, **ids: str) -> None:
-        await self._rest.call("PATCH", path, json=payload, query=None, **ids)
+        await self._rest.call("PATCH", path, json=payload, query=None, lost=None, **ids)
 
     async def _delete(self, start: int) -> None:
         """Deletes our posts from this one on, last first."""

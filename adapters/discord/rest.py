@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from json import JSONDecodeError, loads
 from typing import Any, cast
@@ -32,6 +32,7 @@ NOT_DISCORD = (
 AWAY = "Discord cannot be reached just now."
 BUSY = "Discord asks me to slow down."
 
+Lost = Callable[[], Awaitable[Json]]
 FAULTS = (
     discord.DiscordException,
     aiohttp.ClientError,
@@ -82,17 +83,17 @@ class Rest:
         self, path: str, *, query: Mapping[str, str | int] | None = None, **ids: str
     ) -> Json:
         """Reads one object."""
-        return mapping(await self.call("GET", path, query=query, **ids))
+        return mapping(await self.call("GET", path, query=query, lost=None, **ids))
 
     async def list(
         self, path: str, *, query: Mapping[str, str | int] | None = None, **ids: str
     ) -> "list[Json]":
         """Reads several objects."""
-        return listed(await self.call("GET", path, query=query, **ids))
+        return listed(await self.call("GET", path, query=query, lost=None, **ids))
 
-    async def post(self, path: str, json: Json, **ids: str) -> Json:
-        """Creates something and returns it."""
-        return mapping(await self.call("POST", path, json=json, query=None, **ids))
+    async def post(self, path: str, json: Json, lost: Lost, **ids: str) -> Json:
+        """Creates something and returns it; before another try, `lost` looks for what the last one made."""
+        return mapping(await self.call("POST", path, json=json, query=None, lost=lost, **ids))
 
     async def call(
         self,
@@ -101,6 +102,7 @@ class Rest:
         *,
         json: object = None,
         query: Mapping[str, str | int] | None = None,
+        lost: Lost | None = None,
         **ids: str,
     ) -> object:
         """One request, tried again while that may help; `ids` fill the path's places.
@@ -109,7 +111,7 @@ class Rest:
         """
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                return await self._patiently(method, path, json, query, ids)
+                return await self._patiently(method, path, json, query, lost, ids)
         except TimeoutError as error:
             raise Outage(AWAY) from error
 
@@ -125,11 +127,14 @@ class Rest:
         path: str,
         json: object,
         query: Mapping[str, str | int] | None,
+        lost: Lost | None,
         ids: Mapping[str, str],
     ) -> object:
         pause = self._pause_seconds
         for tries in range(1, TRIES + 1):
             try:
+                if tries > 1 and lost is not None and (found := await lost()):
+                    return found
                 return await self._once(method, path, json, query, ids)
             except TransientError as error:
                 wait = error.retry_after or pause * random.uniform(0.5, 1.5)  # noqa: S311

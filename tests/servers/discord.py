@@ -83,6 +83,7 @@ class DiscordServer:
     def __init__(self, *, limits: bool = True) -> None:
         self.limits = limits
         self.content_intent = True
+        self.minds_nonces = True
         self.charset = ""
         """Added to the type of each answer; Discord adds nothing, but what stands before it may."""
         self.link_seconds = 86_400.0
@@ -455,7 +456,8 @@ class DiscordServer:
         channel["archived"] = False
         self._check(payload)
         nonce = payload.get("nonce")
-        if nonce and payload.get("enforce_nonce") and nonce in self._nonces:
+        enforced = payload.get("enforce_nonce") and self.minds_nonces
+        if nonce and enforced and nonce in self._nonces:
             return told_as_json(self.told(self.messages[channel["id"]][self._nonces[nonce]]))
         message = self._message(channel["id"], self.users[self.bot], payload["content"].strip())
         message["flags"] = payload.get("flags", 0)

@@ -306,7 +306,7 @@ async def test_a_post_whose_answer_never_came_is_taken_up_with_the_newer_words(
 ) -> None:
     discord.limits = False
     question = await asked(discord)
-    fault = discord.faults[CREATE] = Fault(kind, times=4 if kind == "lost" else 1)
+    fault = discord.faults[CREATE] = Fault(kind)
     draft = adapter.draft(claimed(question))
     await draft.show("A")
     await discord.until(lambda: CREATE not in discord.faults)
@@ -316,6 +316,18 @@ async def test_a_post_whose_answer_never_came_is_taken_up_with_the_newer_words(
     await finishing
 
     assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
+async def test_a_post_whose_answer_never_came_is_found_where_no_nonce_is_minded(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    discord.minds_nonces = False
+    question = await asked(discord)
+    discord.faults[CREATE] = Fault("lost")
+    posts = await adapter.draft(claimed(question)).finish(replace(ANSWER, text="word " * 600))
+
+    assert len(posts) > 1
+    assert [f"{question.id}/{post['id']}" for post in discord.posts(question.id)] == list(posts)
 
 
 async def test_a_thread_that_was_put_away_meanwhile_is_opened_again(

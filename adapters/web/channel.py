@@ -67,13 +67,13 @@ class Channel:
 
     async def delete(self, name: str) -> None:
         """Erases a post, its files and the reply to it."""
-        left = await self.run(self.memory.delete, name)
+        left, gone = await self.run(self.memory.delete, name)
         self.live.pop(name, None)
         self.feed.publish("unsaid", {"id": reply_id(name), "question": name})
-        if left is None:
-            self.feed.publish("gone", {"id": name})
-        else:
+        if left is not None:
             self.feed.publish("post", left.json)
+        for each in gone:
+            self.feed.publish("gone", {"id": each})
         self.posted.set()
 
     async def keep(self, came: Path, upload: Upload) -> Upload:

@@ -77,8 +77,11 @@ class Memory:
             self.want(db, name)
             return self.post(db, name)
 
-    def delete(self, name: str) -> Post | None:
-        """Erases a post with its reply and files; returns the empty place that a thread's first one leaves."""
+    def delete(self, name: str) -> tuple[Post | None, list[str]]:
+        """Erases a post with its reply and files.
+
+        Returns the empty place that a thread's first one leaves, and the posts that are gone for good.
+        """
         with self.transaction() as db:
             post = self.post(db, name)
             files = [each.id for each in post.uploads]
@@ -92,22 +95,22 @@ class Memory:
                     "WHERE id = ?",
                     (name,),
                 )
-                left = self.post(db, name)
+                left, gone = self.post(db, name), []
             else:
                 db.execute("DELETE FROM posts WHERE id = ?", (name,))
-                left = None
-                self.forget_empty_root(db, post.root)
+                left, gone = None, [name, *self.forget_empty_root(db, post.root)]
         self.unlink(files)
         self.scrub()
-        return left
+        return left, gone
 
-    def forget_empty_root(self, db: sqlite3.Connection, root: str) -> None:
-        """The empty place of a deleted first post goes with the last of its thread."""
-        db.execute(
+    def forget_empty_root(self, db: sqlite3.Connection, root: str) -> list[str]:
+        """The empty place of a deleted first post goes with the last of its thread; returns it if it went."""
+        went = db.execute(
             "DELETE FROM posts WHERE id = :root AND deleted "
             "AND NOT EXISTS (SELECT 1 FROM posts WHERE root = :root AND id <> :root)",
             {"root": root},
         )
+        return [root] if went.rowcount else []
 
     def exists(self, name: str) -> bool:
         """Whether this post is here."""

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from adapters.web.feed import Feed
 from adapters.web.memory import Memory
 from adapters.web.nouns import Json, Post, Said, Upload, reply_id
+from adapters.web.tables import spelled
 from bot.domain import Claim, Reply
 from bot.errors import PermanentError, ThreadsightError
 
@@ -175,5 +176,4 @@ def fitting(text: str) -> str:
             "Shorten it, or post it in parts."
         )
     # Halves of characters and zero bytes are nothing that anybody typed.
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("\0", "").replace("\r\n", "\n")
+    return spelled(text).replace("\0", "").replace("\r\n", "\n")

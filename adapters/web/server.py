@@ -13,6 +13,7 @@ from adapters.web.channel import MAX_FILES, MAX_TEXT, Channel
 from adapters.web.feed import event
 from adapters.web.guard import Guard, middleware
 from adapters.web.nouns import BOT, PERSON, Invitation, Json, buttons
+from adapters.web.tables import spelled
 from adapters.web.uploads import Uploads
 from bot.domain import Card
 from bot.errors import PermanentError
@@ -231,7 +232,7 @@ def string(body: Json, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise PermanentError(UNREADABLE)
-    return value
+    return spelled(value)
 
 
 def strings(body: Json, name: str) -> list[str]:
@@ -239,7 +240,7 @@ def strings(body: Json, name: str) -> list[str]:
     value = body.get(name, [])
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise PermanentError(UNREADABLE)
-    return value
+    return [spelled(each) for each in value]
 
 
 def card(answer: Card) -> Json:

@@ -102,6 +102,8 @@ async def test_every_tab_sees_what_is_posted(page: Page, tab: Tab) -> None:
         ({"key": "k", "text": "x", "files": ["nowhere"]}, "attach it again"),
         ({"key": "k", "text": "x", "files": [str(n) for n in range(11)]}, "up to 10 files"),
         ({"key": "k", "text": "x", "root": "nowhere"}, "thread is not here"),
+        ({"key": "k", "text": "x", "root": "\ud83d"}, "thread is not here"),
+        ({"key": "k", "text": "x", "files": ["\ud83d"]}, "attach it again"),
         ({"key": "k", "text": ["x"]}, "reload the page"),
         ({"text": "x"}, "reload the page"),
         (["x"], "reload the page"),
@@ -234,6 +236,7 @@ async def test_a_thread_whose_first_post_is_deleted_goes_on(page: Page, tab: Tab
     assert tab.posts[root.id]["text"] == ""
     assert tab.posts[root.id]["files"] == []
     await tab.delete(follow_up["id"])
+    await tab.until(lambda: not tab.posts)
     async with Tab(page.url) as later:
         assert not later.posts
 

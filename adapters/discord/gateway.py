@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -10,13 +11,14 @@ from functools import partial
 import aiohttp
 import discord
 import yarl
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 
 from adapters.discord.rest import LOGIN_REFUSED, Rest, point
 from adapters.discord.wire import Json, item, number, string
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
 
 CLOSE_SECONDS = 5.0  # for a Discord that no longer says goodbye
+STILL_SECONDS = 1.0  # a beat under way may take a moment
 LONGEST_DIAL_SECONDS = 30.0  # discord.py gives a connection up that takes a minute
 LONGEST_PAUSE_SECONDS = 120.0  # 1,000 identifies a day are allowed; this stays under them for good
 
@@ -90,6 +92,7 @@ class Gateway:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await client.close()
+            await client.still()
 
 
 class _Client(discord.AutoShardedClient):
@@ -126,6 +129,20 @@ class _Client(discord.AutoShardedClient):
         await self._async_setup_hook()
         await self.http.static_login(token.strip())
 
+    async def still(self) -> None:
+        """Ends connections that discord.py gave up without closing them, and the threads that beat for them."""
+        beating = [
+            thread
+            for thread in threading.enumerate()
+            if isinstance(thread, KeepAliveHandler) and thread.ws._connection is self._connection
+        ]
+        for thread in beating:
+            thread.stop()
+        await asyncio.gather(
+            *(asyncio.to_thread(each.join, STILL_SECONDS) for each in beating),
+            *(hang_up(each.ws) for each in beating),
+        )
+
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Bounds identifies: a session that ends soon ends the client, and whoever runs it waits longer each time."""
         now = self.loop.time()
@@ -148,6 +165,12 @@ class _Client(discord.AutoShardedClient):
             self._dial_pause = min(max(2 * self._dial_pause, 0.25), LONGEST_DIAL_SECONDS)
         self._dialled = self.loop.time()
         return await self._ws_connect(url, compress=compress)
+
+
+async def hang_up(connection: DiscordWebSocket) -> None:
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connection.socket.close()
 
 
 def translated(error: Exception) -> ThreadsightError:

@@ -1,11 +1,13 @@
 """A small Discord, the adapter in front of it, and a desk that notes what it is handed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from adapters.discord import DiscordAdapter
 from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
@@ -161,3 +163,10 @@ async def listening(
 def claimed(message: Message, *, posts: tuple[PostId, ...] = (), version: int = 1) -> Claim:
     """The right to answer a message."""
     return Claim(message, number=1, version=version, failures=0, until=0.0, posts=posts)
+
+
+@pytest.fixture(autouse=True)
+def nobody_beats_on() -> Iterator[None]:
+    """No test leaves one of discord.py's threads behind, to speak up in the middle of another test."""
+    yield
+    assert not [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]

@@ -10,6 +10,7 @@ from adapters.discord.wire import Json, snowflake
 MOST_PLACES = (
     50  # channels and threads that are read after a gap, those with the newest messages first
 )
+MOST_TALKS = 10  # direct messages, the latest first, which Discord does not name
 PAGE = 100
 MOST_PAGES = 3
 

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from adapters.discord import events
-from adapters.discord.catchup import MOST_PLACES, missed, with_news
+from adapters.discord.catchup import MOST_PLACES, MOST_TALKS, missed, with_news
 from adapters.discord.commands import Commands
 from adapters.discord.draft import delete
 from adapters.discord.gateway import Gateway
-from adapters.discord.places import Place, Places
+from adapters.discord.places import DIRECT, Place, Places
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.wire import Json, item, items, mapping, number, snowflake
@@ -56,6 +56,7 @@ class Ear:
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._me = ""
         self._since = 0
+        self._direct_since = 0
         self._newest: dict[str, int] = {}
         """The newest message heard of each server: after a gap in the connection, reading starts there."""
         self._readings = 0
@@ -86,6 +87,8 @@ class Ear:
             self._readings = MOST_PLACES
             self._here -= {snowflake(guild, "id") for guild in items(data, "guilds")}
             group.create_task(self._register(snowflake(item(data, "application"), "id")))
+            since, self._direct_since = self._direct_since, self._about_now()
+            group.create_task(self._catch_up_directly(since))
         elif event == "GUILD_CREATE":
             self._here.add(snowflake(data, "id"))
             group.create_task(self._catch_up(snowflake(data, "id"), self._seen(data)))
@@ -146,6 +149,20 @@ class Ear:
         # A bot in many servers reads no more than one in a few: it has its limits with Discord.
         places = with_news(self._places.of_guild(guild), since, self._readings)
         self._readings -= len(places)
+        await self._read(places, since)
+
+    async def _catch_up_directly(self, since: int) -> None:
+        """Hands in what people wrote to the bot itself; Discord does not tell where, but the desk remembers."""
+        talks: list[Place] = []
+
+        async def recall() -> None:
+            known = await self._desk.recent(events.PLATFORM, DIRECT)
+            talks.extend(Place(thread.channel, "", kind=1) for thread in known[:MOST_TALKS])
+
+        await persist(recall)
+        await self._read(talks, since)
+
+    async def _read(self, places: Iterable[Place], since: int) -> None:
         async with self._scans:
             try:
                 async for data in missed(self._rest, places, since):
@@ -158,6 +175,10 @@ class Ear:
         seen = await self._desk.last_seen(events.PLATFORM)
         # A bot that has heard nothing yet has missed nothing.
         self._since = events.first_id_at(time.time() if seen is None else seen - OVERLAP_SECONDS)
+        self._direct_since = self._since
+
+    def _about_now(self) -> int:
+        return events.first_id_at(time.time() - OVERLAP_SECONDS)
 
     def _seen(self, guild: Json) -> int:
         return self._newest.get(snowflake(guild, "id"), self._since)

@@ -33,6 +33,7 @@ class FakeDesk:
         self.away = 0
         """So many next calls find the database away."""
         self.seen: float | None = None
+        self.known: list[ThreadId] = []
         self._changed = asyncio.Event()
 
     async def accept(self, message: Message) -> None:
@@ -47,7 +48,7 @@ class FakeDesk:
         return self.answers.pop(scope.message or "", ())
 
     async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
-        return []
+        return [thread for thread in self.known if thread.workspace == workspace]
 
     async def last_seen(self, platform: str) -> float | None:
         self._stumble()

@@ -245,6 +245,22 @@ async def test_what_was_missed_while_nobody_listened_is_read_at_the_start(
     assert texts == {"missed in the channel", "missed in the thread"}
 
 
+async def test_direct_messages_that_were_missed_are_read_where_the_desk_remembers_them(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.add_channel("88", DM)
+    discord.add_channel("99", DM)
+    desk.seen = time.time() - 3600.0
+    desk.known = [ThreadId("discord", "@me", "88", "88"), ThreadId("discord", GUILD, "1", "2")]
+    await discord.say("missed directly", [PNG], channel="88")
+    await discord.say("from a stranger", channel="99")
+    async with listening(discord, adapter, desk):
+        [message] = await desk.until(1)
+
+    assert message.text == "missed directly"
+    assert message.thread == ThreadId("discord", "@me", "88", "88")
+
+
 async def test_a_channel_that_does_not_tell_its_newest_message_is_read(
     discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
 ) -> None:

@@ -35,7 +35,7 @@ function heard(name, fact) {
     const before = known.posts.get(fact.id);
     known.posts.set(fact.id, fact);
     if (before && !fact.deleted && fact.revision > before.revision) edited(fact);
-  } else if (name === "gone") known.posts.delete(fact.id);
+  } else if (name === "gone") forget(fact.id);
   else if (name === "reply") known.replies.set(fact.question, fact);
   else if (name === "words") grown(fact);
   else if (name === "unsaid") known.replies.delete(fact.question);
@@ -47,6 +47,12 @@ function heard(name, fact) {
 function take(fact) {
   for (const post of fact.posts) known.posts.set(post.id, post);
   for (const reply of fact.replies) known.replies.set(reply.question, reply);
+}
+
+function forget(id) {
+  known.posts.delete(id);
+  threads.delete(id);
+  sessionStorage.removeItem(`draft-${id}`);
 }
 
 function grown({ question, at, text }) {
@@ -174,7 +180,7 @@ function invitation({ name, text }) {
       const bytes = await (await fetch("/api/invitation")).blob();
       const root = open ?? inOrder().find((post) => post.id === post.root)?.id;
       if (root) openThread(root);
-      const place = root ? write.thread : write.channel;
+      const place = root ? threadWriting(root) : writing;
       place.attach([new File([bytes], name, { type: bytes.type })]);
       place.say(root ? text : `@threadsight ${text}`);
       document.querySelectorAll(".invitation").forEach((each) => each.remove());
@@ -217,8 +223,9 @@ function openThread(root, from = null) {
     views.thread.forEach((view) => view.el.remove());
     views.thread.clear();
     $("thread-cards").replaceChildren();
-    write.thread.clear();
   }
+  const place = threadWriting(root);
+  $("thread-composer").replaceChildren(place.el);
   open = root;
   $("thread").hidden = false;
   $("app").classList.add("with-thread");
@@ -226,8 +233,8 @@ function openThread(root, from = null) {
   showThread(inOrder());
   $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
   show();
-  write.thread.shown();
-  invite(write.thread);
+  place.shown();
+  invite(place);
 }
 
 /** Lets people type at once, but where that would bring up a keyboard over half of the screen. */
@@ -260,7 +267,7 @@ function followAddress() {
   else if (welcomed()) openThread(welcomed().id);
   else {
     $("channel-scroll").scrollTop = $("channel-scroll").scrollHeight;
-    invite(write.channel);
+    invite(writing);
   }
   requestAnimationFrame(() => ($("channel-scroll").scrollTop = $("channel-scroll").scrollHeight));
 }
@@ -271,24 +278,36 @@ function showCard(place, card) {
   node.scrollIntoView({ block: "nearest" });
 }
 
-async function submit(place, { text, isCommand, key, files }) {
-  const root = place === "thread" ? open : null;
-  if (isCommand) return showCard(place, await api.command(text, root, files));
+/** Posts where it was written, whatever is open by then; `root` is null for the channel. */
+async function submit(root, { text, isCommand, key, files }) {
+  const place = root ? "thread" : "channel";
+  if (isCommand) {
+    const card = await api.command(text, root, files);
+    if (!root || root === open) showCard(place, card);
+    return;
+  }
   const post = await api.post(key, text, root, files);
   // The stream tells of it too, and may come first.
   if (!known.posts.has(post.id)) known.posts.set(post.id, post);
   show();
+  if (root && root !== open) return;
   const scroller = $(`${place}-scroll`);
   requestAnimationFrame(() => requestAnimationFrame(() => (scroller.scrollTop = scroller.scrollHeight)));
-  if (place === "channel" && /(?<![\w@.])@threadsight\b/i.test(text)) openThread(post.id);
+  if (!root && /(?<![\w@.])@threadsight\b/i.test(text)) openThread(post.id);
 }
 
-const write = {
-  channel: composer({ place: "channel", label: "Message general", placeholder: "Message #general", limits: () => known.limits, submit: (what) => submit("channel", what) }),
-  thread: composer({ place: "thread", label: "Reply in thread", placeholder: "Ask on; earlier pictures are sent along", limits: () => known.limits, submit: (what) => submit("thread", what) }),
-};
-$("channel-composer").append(write.channel.el);
-$("thread-composer").append(write.thread.el);
+const limits = () => known.limits;
+const writing = composer({ place: "channel", draft: "draft", label: "Message general", placeholder: "Message #general", limits, submit: (what) => submit(null, what) });
+const threads = new Map(); // what is being written in each thread, by its root
+$("channel-composer").append(writing.el);
+
+/** Where people write in a thread; it keeps words and pictures while another thread is open. */
+function threadWriting(root) {
+  if (!threads.has(root)) {
+    threads.set(root, composer({ place: "thread", draft: `draft-${root}`, label: "Reply in thread", placeholder: "Ask on; earlier pictures are sent along", limits, submit: (what) => submit(root, what) }));
+  }
+  return threads.get(root);
+}
 
 $("empty").append(
   el("div", { class: "empty-mark" }, icon("picture")),
@@ -303,8 +322,8 @@ $("empty").append(
         type: "button",
         class: "button primary",
         onclick: () => {
-          write.channel.mention();
-          write.channel.choose();
+          writing.mention();
+          writing.choose();
         },
       },
       icon("picture"),
@@ -369,7 +388,7 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   dragging = 0;
   $("drop").hidden = true;
-  const place = write[target(event)];
+  const place = target(event) === "thread" ? threadWriting(open) : writing;
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
   const given = [...event.dataTransfer.files];
   const files = given.filter((_, n) => !entries[n]?.isDirectory);

@@ -12,7 +12,8 @@ const WHOLE = /^\/(?:estimate|vision)\s*$/i; // says enough without being comple
 const MENTION = /(?<![\w@.])@threadsight\b/i;
 const UPLOADS_AT_ONCE = 3;
 
-export function composer({ place, label, placeholder, limits, submit }) {
+/** `draft` names what was typed and not sent, so that a reload keeps it. */
+export function composer({ place, draft, label, placeholder, limits, submit }) {
   const field = el("textarea", {
     rows: 1,
     placeholder,
@@ -20,7 +21,7 @@ export function composer({ place, label, placeholder, limits, submit }) {
     "aria-autocomplete": "list",
     "aria-haspopup": "listbox",
     "aria-controls": `${place}-choices`,
-    value: sessionStorage.getItem(`draft-${place}`) ?? "",
+    value: sessionStorage.getItem(draft) ?? "",
   });
   const chooser = el("input", { type: "file", multiple: true, accept: "image/*", hidden: true, "aria-label": "Choose pictures", tabIndex: -1 });
   const tray = el("div", { class: "tray", hidden: true, "aria-label": "Attached pictures", role: "group" });
@@ -68,8 +69,7 @@ export function composer({ place, label, placeholder, limits, submit }) {
     if (text.length > limits().text) {
       return complain(`A message holds up to ${limits().text.toLocaleString("en")} characters; this one has ${text.length.toLocaleString("en")}.`);
     }
-    busy = true;
-    form.classList.add("busy");
+    sendingNow(true);
     complain("");
     try {
       const there = await Promise.all(files.map((file) => file.done));
@@ -84,11 +84,17 @@ export function composer({ place, label, placeholder, limits, submit }) {
     } catch (error) {
       complain(error.message);
     } finally {
-      busy = false;
-      form.classList.remove("busy");
+      sendingNow(false);
       // A question in the channel has opened its thread, and whoever asked goes on there.
       if (document.activeElement?.tagName !== "TEXTAREA") field.focus();
     }
+  }
+
+  /** What is being sent stays as it is: words typed meanwhile would go with it. */
+  function sendingNow(yes) {
+    busy = yes;
+    field.readOnly = yes;
+    form.classList.toggle("busy", yes);
   }
 
   function clear() {
@@ -98,6 +104,7 @@ export function composer({ place, label, placeholder, limits, submit }) {
   }
 
   function attach(given) {
+    if (busy) return complain("The message before this is still being sent; attach it after that.");
     complain("");
     for (const file of given) {
       const { max_files: most, max_file_bytes: largest } = limits();
@@ -158,11 +165,13 @@ export function composer({ place, label, placeholder, limits, submit }) {
   }
 
   function mention() {
+    if (busy) return;
     if (!MENTION.test(field.value)) insert(0, 0, "@threadsight ");
     field.focus();
   }
 
   function command(text) {
+    if (busy) return;
     field.value = text + field.value.replace(/^\/\w+\s*/, "");
     field.focus();
     changed();
@@ -177,7 +186,8 @@ export function composer({ place, label, placeholder, limits, submit }) {
   /** After any change: size, what is offered, what is missing. */
   function changed() {
     grow(field);
-    sessionStorage.setItem(`draft-${place}`, field.value.slice(0, 20_000));
+    if (field.value) sessionStorage.setItem(draft, field.value.slice(0, 20_000));
+    else sessionStorage.removeItem(draft);
     sending.classList.toggle("ready", Boolean(field.value.trim() || files.length));
     offer();
     const asks = files.length > 0 || field.value.includes("?");
@@ -282,12 +292,6 @@ export function composer({ place, label, placeholder, limits, submit }) {
     focus: () => field.focus(),
     /** Whatever is hidden has no height to be measured. */
     shown: () => grow(field),
-    clear: () => {
-      clear();
-      field.value = "";
-      complain("");
-      changed();
-    },
   };
 }
 

@@ -17,6 +17,7 @@ from playwright.async_api import (
     FilePayload,
     Locator,
     Page,
+    Route,
     async_playwright,
     expect,
 )
@@ -272,6 +273,41 @@ async def test_a_deleted_question_vanishes_from_all_tabs(visiting: Visiting) -> 
     await expect(other.get_by_text("what is this?")).to_have_count(0)
     await expect(other.get_by_role("heading", name="Ask about a picture")).to_be_visible()
     assert not list(visit.stage.uploads.iterdir())
+
+
+async def test_words_for_a_thread_wait_for_it_and_never_go_to_another(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    chips = visit.channel.locator(".chip")
+    for number in (1, 2):
+        await visit.ask(f"@threadsight number {number}", number)
+        await expect(visit.thread.locator(".cost")).to_be_visible()
+
+    await visit.reply.fill("for number 2")
+    await visit.reply.press("Escape")
+    await chips.first.click()
+    await expect(visit.reply).to_have_value("")
+    await chips.last.click()
+    await expect(visit.reply).to_have_value("for number 2")
+    await visit.page.reload()
+    await expect(visit.reply).to_have_value("for number 2")
+    coming = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await coming.wait()
+        await route.continue_()
+
+    await visit.page.route("**/api/files?*", slowly)
+    await visit.attach(visit.thread, file("3.png", 3))
+    await visit.reply.press("Enter")
+    await visit.page.keyboard.type(" and what is typed too late")
+    await chips.first.click()
+    coming.set()
+
+    await expect(chips.last).to_contain_text("3 replies")
+    await expect(visit.thread.locator(".text")).to_have_text(["@threadsight number 1"])
+    await chips.last.click()
+    await expect(visit.thread.locator(".text").last).to_have_text("for number 2")
+    await expect(visit.reply).to_have_value("")
 
 
 async def test_stop_ends_the_writing_and_try_again_begins_anew(visiting: Visiting) -> None:

@@ -14,6 +14,7 @@ let opener = null; // what had the focus before
 let begun = false;
 let invited = false; // to ask about a second picture
 let due = false;
+let reaching = null; // the root of a thread that is looked for among the older ones
 const mine = new Set(); // edits of this tab, as id:revision
 
 // What is known
@@ -30,7 +31,7 @@ function heard(name, fact) {
     if (!begun) {
       begun = true;
       followAddress();
-    }
+    } else if (open) reach(open);
   } else if (name === "post") {
     const before = known.posts.get(fact.id);
     known.posts.set(fact.id, fact);
@@ -86,12 +87,11 @@ function show() {
     due = false;
     const posts = inOrder();
     follow($("channel-scroll"), () => showChannel(posts));
-    if (open && !known.posts.has(open)) {
+    if (open && !known.posts.has(open) && open !== reaching) {
       closeThread();
-      // It may also be too old to be among those that are known after a break.
-      if (!known.more) toast("This thread was deleted.");
+      toast("This thread was deleted.");
     }
-    if (open) follow($("thread-scroll"), () => showThread(posts));
+    if (open && known.posts.has(open)) follow($("thread-scroll"), () => showThread(posts));
   };
   // A hidden tab gets no frames.
   if (document.hidden) setTimeout(draw, 100);
@@ -261,8 +261,33 @@ function welcomed() {
   return invited && innerWidth > 860 && posts.every((post) => post.root === posts[0].root) ? posts[0] : null;
 }
 
-function followAddress() {
+/** Loads older threads until this one is there: after a break or a reload only the newest are known. */
+async function reach(root) {
+  reaching = root;
+  try {
+    while (!known.posts.has(root) && known.more) await showOlder();
+  } catch (error) {
+    toast(error.message);
+  }
+  if (reaching !== root) return;
+  reaching = null;
+  show();
+}
+
+async function showOlder() {
+  const scroller = $("channel-scroll");
+  const height = scroller.scrollHeight;
+  const roots = inOrder().filter((post) => post.id === post.root);
+  const fact = await api.older(roots[0]?.number ?? 0);
+  take(fact);
+  known.more = fact.more;
+  showChannel(inOrder());
+  scroller.scrollTop += scroller.scrollHeight - height;
+}
+
+async function followAddress() {
   const root = /^#thread=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  if (root) await reach(root);
   if (root && known.posts.has(root)) openThread(root);
   else if (welcomed()) openThread(welcomed().id);
   else {
@@ -344,20 +369,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) closeThread();
 });
 
-$("older").addEventListener("click", async () => {
-  const scroller = $("channel-scroll");
-  const height = scroller.scrollHeight;
-  try {
-    const roots = inOrder().filter((post) => post.id === post.root);
-    const fact = await api.older(roots[0]?.number ?? 0);
-    take(fact);
-    known.more = fact.more;
-    showChannel(inOrder());
-    scroller.scrollTop += scroller.scrollHeight - height;
-  } catch (error) {
-    toast(error.message);
-  }
-});
+$("older").addEventListener("click", () => showOlder().catch((error) => toast(error.message)));
 
 // Dropping
 

@@ -18,7 +18,12 @@ export function renderInto(container, text) {
 
 /** The text without its marks, for one line. */
 export function plain(text) {
-  return text.replace(/^\s*(?:[-+]|\d+\.)\s/gm, "").replace(/[`*_~#>|]+/g, "").replace(/\s+/g, " ").trim();
+  return text
+    .replace(/^\s*(?:[-+>]|#{1,6}|\d+\.)\s/gm, "")
+    .replace(/!?\[([^[\]\n]*)\]\([^()\s]*\)/g, "$1")
+    .replace(/[`*_~|]+/g, "")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;

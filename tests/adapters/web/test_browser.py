@@ -52,6 +52,14 @@ PASTE = """([name, base64, kind]) => {
   for (const event of events) target.dispatchEvent(event);
 }"""
 
+POST_MANY = """async (count) => {
+  const headers = { "Content-Type": "application/json" };
+  for (let n = 0; n < count; n += 1) {
+    const body = JSON.stringify({ key: `many-${n}`, text: `number ${n}` });
+    await fetch("/api/posts", { method: "POST", headers, body });
+  }
+}"""
+
 
 @dataclass(slots=True)
 class Visit:
@@ -372,6 +380,54 @@ async def test_nothing_that_comes_from_elsewhere_is_ever_markup(visiting: Visiti
     await expect(said.locator("pre code")).to_have_text("<script>document.title='owned'</script>")
     await expect(visit.thread.locator(".text")).to_contain_text("<img src=x onerror=alert(1)>")
     await expect(visit.page).to_have_title("Threadsight · general")
+
+
+async def test_a_table_that_is_wider_than_the_thread_is_scrolled_with_whole_words(
+    visiting: Visiting,
+) -> None:
+    columns = [f"heading{n} | " for n in range(14)]
+    visit: Visit = await visiting(f"|{''.join(columns)}\n|{'--|' * 14}\n|{''.join(columns)}")
+
+    await visit.ask()
+
+    cell = visit.thread.locator("td").first
+    await expect(cell).to_have_text("heading0")
+    assert await cell.evaluate("each => each.offsetHeight") < 50
+    table = visit.thread.locator(".table")
+    assert await table.evaluate("each => each.scrollWidth > each.clientWidth")
+    scroller = visit.page.locator("#thread-scroll")
+    assert await scroller.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+async def test_the_first_words_of_an_answer_stand_in_the_channel_without_marks(
+    visiting: Visiting,
+) -> None:
+    visit: Visit = await visiting("## A title\n\n> see [this](https://example.com/) where a > b")
+
+    await visit.ask()
+
+    snippet = visit.channel.locator(".snippet")
+    await expect(snippet).to_have_text("A title see this where a > b")
+
+
+async def test_an_old_thread_stays_open_over_a_break_and_a_reload(visiting: Visiting) -> None:
+    visit: Visit = await visiting(apart=True)
+    await visit.page.evaluate(POST_MANY, 65)
+    await visit.page.reload()
+    await visit.page.get_by_role("button", name="Show older messages").click()
+    await visit.channel.locator(".post").first.hover()
+    await visit.channel.get_by_role("button", name="Reply in thread").first.click()
+    await expect(visit.thread.locator(".text")).to_have_text(["number 0"])
+
+    await visit.stage.crash()
+    await expect(visit.page.get_by_text("Reconnecting")).to_be_visible()
+    await visit.stage.start()
+    await expect(visit.page.get_by_text("Reconnecting")).to_be_hidden()
+    await visit.reply.fill("and a word more")
+    await visit.reply.press("Enter")
+    await expect(visit.thread.locator(".text")).to_have_text(["number 0", "and a word more"])
+    await visit.page.reload()
+    await expect(visit.thread.locator(".text")).to_have_text(["number 0", "and a word more"])
 
 
 async def test_what_cannot_be_posted_gets_a_sentence(visiting: Visiting) -> None:

@@ -70,7 +70,7 @@ ELSEWHERE: dict[str, set[str]] = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "psycopg": {"storage"},
-    "filelock": {"storage"},
+    "filelock": {"storage", "adapters.web"},
     "slack_bolt": {"adapters.slack"},
     "slack_sdk": {"adapters.slack"},
     "discord": {"adapters.discord"},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from adapters.web.alone import alone
 from adapters.web.channel import Channel
 from adapters.web.delivery import Delivery
 from adapters.web.draft import WebDraft
@@ -62,7 +63,16 @@ class WebAdapter:
         self.uploads = Uploads(self.channel, max_file_bytes=max_file_bytes, measure=measure)
 
     async def listen(self, desk: Desk) -> None:
-        """Serves the page and hands in what is posted, until cancelled; raises SetupError without a port."""
+        """Serves the page and hands in what is posted, until cancelled.
+
+        Raises SetupError without a port, or when another bot serves this folder, and Outage when the
+        folder cannot be read at the beginning.
+        """
+        with alone(self.channel.memory.folder):
+            await self.channel.run(self.channel.memory.threads)
+            await self.serve(desk)
+
+    async def serve(self, desk: Desk) -> None:
         listening, port = bound(self.host, self.port)
         server = Server(
             self.channel, self.uploads, desk, about=self.about, invitation=self.invitation

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.web import WebAdapter
 from bot.domain import Reply
-from bot.errors import Outage, PermanentError, SetupError
+from bot.errors import Outage, PermanentError, SetupError, ThreadsightError
 from tests.adapters.contract import png
 from tests.adapters.web.conftest import Page, asked, claim, served
 from tests.adapters.web.tab import Tab
@@ -92,6 +92,23 @@ async def test_a_port_in_use_gives_way_to_the_next(page: Page, tmp_path: Path) -
 async def test_no_free_port_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="65536"):
         async with served(tmp_path, port=70_000):
+            pass
+
+
+async def test_two_bots_never_serve_one_channel(page: Page, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="Another bot already serves"):
+        async with served(tmp_path / "channel"):
+            pass
+
+
+@pytest.mark.parametrize("spoilt", ["channel", "channel/channel.db"])
+async def test_a_folder_that_is_none_gets_a_sentence_at_once(tmp_path: Path, spoilt: str) -> None:
+    path = tmp_path / spoilt
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("in the way")
+
+    with pytest.raises(ThreadsightError, match="folder cannot be read"):
+        async with served(tmp_path / "channel"):
             pass
 
 

@@ -13,7 +13,7 @@ demo: $(TRIABLE)
 	@$(BIN)/python -m bot demo
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from bot.domain import Detail, Image
 from bot.errors import PictureUnseen, SetupError
 from bot.images import headers
 from bot.images.headers import CUT_OFF, DAMAGED, Header
-from bot.images.resizing import resize
+from bot.images.resizing import keep_memory, resize
 from bot.tokens import Rule, Size
 
 MAX_BYTES = 50_000_000
@@ -48,6 +48,7 @@ def prepare(data: bytes, model: str, detail: Detail, *, max_bytes: int = MAX_BYT
 
     The same bytes, form and release always give the same result. Raises PictureUnseen.
     """
+    keep_memory()
     header = opened(data, max_bytes)
     rule = tokens.rule(model)
     accept(rule, header.upright, detail)

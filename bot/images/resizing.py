@@ -1,8 +1,10 @@
 """Pixels → fewer pixels: in SIMD where a wheel brings it, by Pillow elsewhere."""
 
 import threading
+from functools import cache
 
 from PIL import Image as Pillow
+from PIL import _imaging
 
 try:
     from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
@@ -16,6 +18,9 @@ Box = tuple[float, float, float, float]
 # What the fast way reads and writes in place.
 FAST_MODES = frozenset({"L", "RGB"})
 
+
+# Blocks of 16 MiB that Pillow keeps for the next picture instead of asking the system for new ones.
+KEPT_BLOCKS = 2
 
 # Pixels of a picture whose buffers are kept for the next one, at four bytes each.
 KEPT_PIXELS = 4_000_000
@@ -44,6 +49,12 @@ def resize(
     smaller = Pillow.new(picture.mode, size, None)
     resizer_for(picture).resize_pil(picture, smaller, options)
     return smaller
+
+
+@cache
+def keep_memory() -> None:
+    """Has Pillow keep its memory, once: the system clears each new page, which takes longer than resizing."""
+    _imaging.set_blocks_max(KEPT_BLOCKS)
 
 
 def resizer_for(picture: Pillow.Image) -> "Resizer":

@@ -1,7 +1,10 @@
 // The page: what is known, what is shown of it, and what people do with it.
 import { api, listen } from "./api.js";
 import { composer } from "./composer.js";
-import { el, icon, toast } from "./dom.js";
+import { drafts, el, icon, toast } from "./dom.js";
+import { dropping } from "./dropping.js";
+import { plain } from "./markdown.js";
+import { switching } from "./scheme.js";
 import { cardView, dayView, postView, replyView } from "./views.js";
 
 const $ = (id) => document.getElementById(id);
@@ -9,6 +12,7 @@ const NEAR_PX = 80; // from its end, within which a list goes on following what 
 
 const known = { posts: new Map(), replies: new Map(), more: false, limits: { text: 100_000, max_files: 10, max_file_bytes: 5e7 } };
 const views = { channel: new Map(), thread: new Map() };
+let cards = []; // answers to commands, each with its `root` (null in the channel) and the number it comes `after`
 let open = null; // the root of the thread that is shown
 let opener = null; // what had the focus before
 let begun = false;
@@ -41,7 +45,10 @@ function heard(name, fact) {
   else if (name === "words") grown(fact);
   else if (name === "unsaid") known.replies.delete(fact.question);
   else if (name === "trouble") worry(fact.text);
-  else if (name === "reset") toast(fact.text);
+  else if (name === "reset") {
+    cards = [];
+    toast(fact.text);
+  }
   show();
 }
 
@@ -53,7 +60,7 @@ function take(fact) {
 function forget(id) {
   known.posts.delete(id);
   threads.delete(id);
-  sessionStorage.removeItem(`draft-${id}`);
+  drafts.write(`draft-${id}`, "");
 }
 
 function grown({ question, at, text }) {
@@ -100,33 +107,50 @@ function show() {
 
 function showChannel(posts) {
   const wanted = [];
+  const aside = asides(null, wanted);
   let last = "";
   for (const post of posts) {
     if (post.id !== post.root) continue;
+    aside(post.number);
     const date = new Date(post.sent_at * 1000).toDateString();
     if (date !== last) wanted.push([`day:${date}`, () => dayView(post), [post]]);
     last = date;
     wanted.push([post.id, () => postView("channel", actions), [post, threadOf(post.id, posts)]]);
   }
+  aside();
   reconcile($("posts"), views.channel, wanted);
   $("older").hidden = !known.more;
-  $("empty").hidden = wanted.length > 0 || !begun;
+  $("empty").hidden = last !== "" || !begun;
   for (const [id, view] of views.channel) view.el.classList.toggle("open", id === open);
 }
 
 function showThread(posts) {
   const thread = threadOf(open, posts);
   const wanted = [];
+  const aside = asides(open, wanted);
   for (const post of thread.posts) {
+    aside(post.number);
     wanted.push([post.id, () => postView("thread", actions), [post]]);
     const reply = known.replies.get(post.id);
-    if (reply) wanted.push([reply.id, () => replyView({ card: (card) => showCard("thread", card) }), [reply]]);
+    if (reply) wanted.push([reply.id, () => replyView({ card: (card) => showCard(post.root, card) }), [reply]]);
   }
+  aside();
   reconcile($("thread-posts"), views.thread, wanted);
   const cost = thread.replies.flatMap((reply) => reply.footer).filter((line) => /\bthread /.test(line)).at(-1);
   // “thread $0.01”, as the answer's own small print has it.
   const sum = cost?.slice(cost.indexOf("thread ") + "thread ".length).split(" · ")[0];
   $("thread-cost").textContent = sum ? `Cost so far: ${sum}` : "";
+}
+
+/** Adds the cards of a place where they were asked for: before what was said later. */
+function asides(root, wanted) {
+  const waiting = cards.filter((card) => card.root === root);
+  return (number = Infinity) => {
+    while (waiting.length && waiting[0].after < number) {
+      const { key, view } = waiting.shift();
+      wanted.push([key, () => view, []]);
+    }
+  };
 }
 
 /** Makes a list hold these views in this order; those that stay keep their elements and with them the focus. */
@@ -222,7 +246,6 @@ function openThread(root, from = null) {
   if (open !== root) {
     views.thread.forEach((view) => view.el.remove());
     views.thread.clear();
-    $("thread-cards").replaceChildren();
   }
   const place = threadWriting(root);
   $("thread-composer").replaceChildren(place.el);
@@ -297,26 +320,32 @@ async function followAddress() {
   requestAnimationFrame(() => ($("channel-scroll").scrollTop = $("channel-scroll").scrollHeight));
 }
 
-function showCard(place, card) {
-  const node = cardView(card, { card: (next) => showCard(place, next) });
-  $(`${place}-cards`).append(node);
-  node.scrollIntoView({ block: "nearest" });
+function showCard(root, card) {
+  const posts = inOrder();
+  const dismiss = () => {
+    cards = cards.filter((each) => each !== shown);
+    show();
+    if (!root || root === open) invite(root ? threadWriting(root) : writing);
+  };
+  const view = cardView(card, { card: (next) => showCard(root, next), dismiss });
+  const shown = { key: `card:${Date.now()}:${cards.length}`, root, view, after: posts.at(-1)?.number ?? 0 };
+  cards.push(shown);
+  if (root && root !== open) return;
+  if (root) showThread(posts);
+  else showChannel(posts);
+  view.el.scrollIntoView({ block: "nearest" });
+  $("said").textContent = `${card.title}: ${plain(card.text)}`;
 }
 
 /** Posts where it was written, whatever is open by then; `root` is null for the channel. */
 async function submit(root, { text, isCommand, key, files }) {
-  const place = root ? "thread" : "channel";
-  if (isCommand) {
-    const card = await api.command(text, root, files);
-    if (!root || root === open) showCard(place, card);
-    return;
-  }
+  if (isCommand) return showCard(root, await api.command(text, root, files));
   const post = await api.post(key, text, root, files);
   // The stream tells of it too, and may come first.
   if (!known.posts.has(post.id)) known.posts.set(post.id, post);
   show();
   if (root && root !== open) return;
-  const scroller = $(`${place}-scroll`);
+  const scroller = $(root ? "thread-scroll" : "channel-scroll");
   requestAnimationFrame(() => requestAnimationFrame(() => (scroller.scrollTop = scroller.scrollHeight)));
   if (!root && /(?<![\w@.])@threadsight\b/i.test(text)) openThread(post.id);
 }
@@ -371,63 +400,9 @@ document.addEventListener("keydown", (event) => {
 
 $("older").addEventListener("click", () => showOlder().catch((error) => toast(error.message)));
 
-// Dropping
-
-let dragging = 0;
-const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-const target = (event) => (open && ($("thread").contains(event.target) || innerWidth < 900) ? "thread" : "channel");
-
-addEventListener("dragenter", (event) => {
-  if (!hasFiles(event)) return;
-  event.preventDefault();
-  dragging += 1;
-  $("drop").hidden = false;
+dropping($("drop"), $("drop-words"), (event) => {
+  const inThread = open && ($("thread").contains(event.target) || innerWidth < 900);
+  return inThread ? ["thread", threadWriting(open)] : ["channel", writing];
 });
-addEventListener("dragover", (event) => {
-  if (!hasFiles(event)) return;
-  event.preventDefault();
-  const place = target(event);
-  $("drop").dataset.place = place;
-  $("drop-words").textContent = place === "thread" ? "Drop to ask about it in this thread" : "Drop to attach to a message in #general";
-});
-addEventListener("dragleave", (event) => {
-  if (!hasFiles(event)) return;
-  dragging = Math.max(0, dragging - 1);
-  if (!dragging) $("drop").hidden = true;
-});
-addEventListener("drop", (event) => {
-  if (!hasFiles(event)) return;
-  event.preventDefault();
-  dragging = 0;
-  $("drop").hidden = true;
-  const place = target(event) === "thread" ? threadWriting(open) : writing;
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-  const given = [...event.dataTransfer.files];
-  const files = given.filter((_, n) => !entries[n]?.isDirectory);
-  if (files.length) place.attach(files);
-  if (files.length < given.length) place.complain("A folder cannot be attached; open it and drop the pictures in it.");
-});
-
-// Light and dark
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-function themed() {
-  const label = isDark() ? "Switch to light" : "Switch to dark";
-  $("theme").replaceChildren(icon(isDark() ? "sun" : "moon"));
-  $("theme").setAttribute("aria-label", label);
-  $("theme").title = label;
-}
-$("theme").addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  try {
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
-  } catch {
-    // Storage is switched off: it holds for this visit.
-  }
-  themed();
-});
-dark.addEventListener("change", themed);
-themed();
-
+switching($("theme"));
 listen(heard, connected);

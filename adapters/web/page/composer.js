@@ -1,6 +1,6 @@
 // Where people write: words, pictures by chooser, paste and drop, and completion of mentions and commands.
 import { api, upload } from "./api.js";
-import { bytes, el, icon, iconButton } from "./dom.js";
+import { bytes, drafts, el, icon, iconButton } from "./dom.js";
 import { grow } from "./views.js";
 
 const COMMANDS = [
@@ -11,6 +11,7 @@ const PEOPLE = [{ insert: "@threadsight ", label: "@threadsight", text: "answers
 const WHOLE = /^\/(?:estimate|vision)\s*$/i; // says enough without being completed
 const MENTION = /(?<![\w@.])@threadsight\b/i;
 const UPLOADS_AT_ONCE = 3;
+const MAX_DRAFT = 100_000; // characters, as many as a message holds; written at each key, which stays fast
 
 /** `draft` names what was typed and not sent, so that a reload keeps it. */
 export function composer({ place, draft, label, placeholder, limits, submit }) {
@@ -21,7 +22,7 @@ export function composer({ place, draft, label, placeholder, limits, submit }) {
     "aria-autocomplete": "list",
     "aria-haspopup": "listbox",
     "aria-controls": `${place}-choices`,
-    value: sessionStorage.getItem(draft) ?? "",
+    value: drafts.read(draft),
   });
   const chooser = el("input", { type: "file", multiple: true, accept: "image/*", hidden: true, "aria-label": "Choose pictures", tabIndex: -1 });
   const tray = el("div", { class: "tray", hidden: true, "aria-label": "Attached pictures", role: "group" });
@@ -186,8 +187,7 @@ export function composer({ place, draft, label, placeholder, limits, submit }) {
   /** After any change: size, what is offered, what is missing. */
   function changed() {
     grow(field);
-    if (field.value) sessionStorage.setItem(draft, field.value.slice(0, 20_000));
-    else sessionStorage.removeItem(draft);
+    drafts.write(draft, field.value.slice(0, MAX_DRAFT));
     sending.classList.toggle("ready", Boolean(field.value.trim() || files.length));
     offer();
     const asks = files.length > 0 || field.value.includes("?");

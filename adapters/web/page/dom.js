@@ -79,3 +79,17 @@ export function toast(text) {
   document.getElementById("toasts").append(note);
   setTimeout(() => note.remove(), 7000);
 }
+
+/** What was typed and not sent, kept for this tab under a name; nothing where storage is switched off. */
+export const drafts = {
+  read: (name) => stored((all) => all.getItem(name)) ?? "",
+  write: (name, text) => stored((all) => (text ? all.setItem(name, text) : all.removeItem(name))),
+};
+
+function stored(work) {
+  try {
+    return work(sessionStorage);
+  } catch {
+    return null;
+  }
+}

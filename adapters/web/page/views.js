@@ -43,11 +43,15 @@ export function postView(place, actions) {
     node.querySelector(".tool-edit")?.focus();
   };
   const remove = async () => {
+    const byKeyboard = tools.querySelector(":focus-visible") !== null;
     const also = shown.files.length ? "its pictures and the answer to it" : "the answer to it";
     const sure = await confirm("Delete this message?", `It goes for good, with ${also}.`, "Delete");
     if (!sure) return;
+    const near = byKeyboard ? neighbour(node) : null;
     try {
       await api.remove(shown.id);
+      // Whoever has no mouse would begin anew at the top of the page.
+      near?.querySelector(".tools button")?.focus();
     } catch (error) {
       toast(error.message);
     }
@@ -77,6 +81,13 @@ export function postView(place, actions) {
     if (place === "channel") chipped(chip, thread);
   };
   return { el: node, update, editing: () => editor !== null };
+}
+
+/** The post that stands nearest to this one, where somebody goes on after deleting it. */
+function neighbour(node) {
+  const others = [...node.parentElement.querySelectorAll(":scope > .post:has(.tools button)")];
+  const at = others.indexOf(node);
+  return others[at + 1] ?? others[at - 1];
 }
 
 function words(container, post) {
@@ -240,17 +251,17 @@ function pressView(button, actions) {
   return node;
 }
 
-/** The private answer to a command. */
+/** The private answer to a command; `actions` are what its buttons bring and what dismisses it. */
 export function cardView(card, actions) {
   const text = el("div", { class: "markdown" });
   renderInto(text, card.text);
   const node = el(
     "section",
     { class: "card", tabIndex: -1, "aria-label": card.title || "Answer" },
-    el("header", {}, el("span", { class: "private" }, icon("lock"), "Only you can see this"), iconButton("close", "Dismiss", () => node.remove())),
+    el("header", {}, el("span", { class: "private" }, icon("lock"), "Only you can see this"), iconButton("close", "Dismiss", () => actions.dismiss())),
     card.title ? el("h3", {}, card.title) : null,
     text,
     card.buttons?.length ? el("div", { class: "row" }, card.buttons.map((each) => pressView(each, actions))) : null,
   );
-  return node;
+  return { el: el("li", { class: "aside" }, node), update: () => {} };
 }

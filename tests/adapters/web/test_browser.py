@@ -245,6 +245,31 @@ async def test_an_estimate_and_help_are_answered_privately(visiting: Visiting) -
     assert visit.stage.asked() == []
 
 
+async def test_a_card_stands_before_what_was_said_after_it(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    await visit.ask()
+    await expect(visit.thread.locator(".cost")).to_be_visible()
+
+    await visit.reply.fill("/estimate 640x480")
+    await visit.reply.press("Enter")
+    card = visit.thread.get_by_role("region", name="Estimate for")
+    await expect(card).to_be_visible()
+    await expect(visit.page.locator("#said")).to_contain_text("640×480")
+    await visit.reply.fill("and what else?")
+    await visit.reply.press("Enter")
+    await expect(visit.thread.locator(".cost")).to_have_count(2)
+    await visit.reply.press("Escape")
+    await visit.channel.locator(".chip").click()
+
+    kinds = await visit.thread.locator(".posts > li").evaluate_all(
+        "all => all.map((each) => each.className)"
+    )
+    assert kinds == ["post", "post reply", "aside", "post", "post reply"]
+    await card.get_by_role("button", name="Dismiss").click()
+    await expect(card).to_have_count(0)
+    await expect(visit.reply).to_be_focused()
+
+
 async def test_an_edit_is_answered_anew_and_told_to_other_tabs(visiting: Visiting) -> None:
     visit: Visit = await visiting("Old.", "New.")
     await visit.ask("old? @threadsight")
@@ -316,6 +341,38 @@ async def test_words_for_a_thread_wait_for_it_and_never_go_to_another(visiting: 
     await chips.last.click()
     await expect(visit.thread.locator(".text").last).to_have_text("for number 2")
     await expect(visit.reply).to_have_value("")
+
+
+async def test_a_deletion_by_keyboard_goes_on_at_the_next_message(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    await visit.page.evaluate(POST_MANY, 3)
+    keyboard = visit.page.keyboard
+    bins = visit.channel.get_by_role("button", name="Delete message")
+    await expect(bins).to_have_count(3)
+
+    await visit.message.focus()
+    await keyboard.press("Shift+Tab")
+    await keyboard.press("Enter")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")
+
+    await expect(visit.channel.locator(".text")).to_have_text(["number 0", "number 1"])
+    focused = visit.page.locator(":focus")
+    await expect(focused).to_have_attribute("aria-label", "Reply in thread")
+    assert await focused.evaluate("each => each.closest('.post').innerText.includes('number 1')")
+
+
+async def test_the_page_works_where_storage_is_switched_off(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    await visit.context.add_init_script(
+        "for (const name of ['localStorage', 'sessionStorage']) "
+        "Object.defineProperty(window, name, { get() { throw new Error('off') } })"
+    )
+    await visit.page.reload()
+
+    await visit.ask()
+
+    await expect(visit.thread.locator(".cost")).to_be_visible()
 
 
 async def test_stop_ends_the_writing_and_try_again_begins_anew(visiting: Visiting) -> None:
@@ -415,8 +472,7 @@ async def test_an_old_thread_stays_open_over_a_break_and_a_reload(visiting: Visi
     await visit.page.evaluate(POST_MANY, 65)
     await visit.page.reload()
     await visit.page.get_by_role("button", name="Show older messages").click()
-    await visit.channel.locator(".post").first.hover()
-    await visit.channel.get_by_role("button", name="Reply in thread").first.click()
+    await visit.channel.get_by_role("button", name="Reply in thread").first.press("Enter")
     await expect(visit.thread.locator(".text")).to_have_text(["number 0"])
 
     await visit.stage.crash()

@@ -188,7 +188,7 @@ function starts(line) {
 }
 
 const ADDRESS = /https?:\/\/[^\s<>"`]{1,2000}/iy;
-const PAIRS = [["**", "strong"], ["__", "strong"], ["~~", "del"], ["*", "em"], ["_", "em"]];
+const PAIRS = [["***", "strong", "em"], ["**", "strong"], ["__", "strong"], ["~~", "del"], ["*", "em"], ["_", "em"]];
 
 /** Words within a line → nodes. */
 export function inline(text, depth) {
@@ -255,7 +255,7 @@ function code(text, at) {
 }
 
 function emphasis(text, at, depth) {
-  for (const [mark, tag] of PAIRS) {
+  for (const [mark, tag, inner] of PAIRS) {
     if (!text.startsWith(mark, at)) continue;
     const inside = at + mark.length;
     if (!/\S/.test(text[inside] ?? " ")) continue;
@@ -263,7 +263,8 @@ function emphasis(text, at, depth) {
     if (mark[0] === "_" && /[\p{L}\p{N}_]/u.test(text[at - 1] ?? "")) continue;
     const end = closing(text, inside, mark);
     if (end < 0) continue;
-    return { nodes: [el(tag, {}, inline(text.slice(inside, end), depth + 1))], end: end + mark.length };
+    const words = inline(text.slice(inside, end), depth + 1);
+    return { nodes: [el(tag, {}, inner ? el(inner, {}, words) : words)], end: end + mark.length };
   }
   let run = 1;
   while (text[at + run] === text[at]) run += 1;

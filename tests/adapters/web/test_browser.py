@@ -456,6 +456,26 @@ async def test_a_table_that_is_wider_than_the_thread_is_scrolled_with_whole_word
     assert await scroller.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+async def test_words_that_are_bold_and_slanted_or_run_to_the_left_are_shown_so(
+    visiting: Visiting,
+) -> None:
+    visit: Visit = await visiting("***both*** and **bold** and *slanted*\n\nمرحبا بالعالم")
+
+    await visit.ask()
+
+    said = visit.thread.locator(".markdown")
+    await expect(said.locator("strong em")).to_have_text("both")
+    await expect(said.locator("p").first).to_have_text("both and bold and slanted")
+    assert await said.locator("p").last.evaluate(
+        """(paragraph) => {
+          const words = document.createRange();
+          words.selectNodeContents(paragraph);
+          const gap = (box) => box.getBoundingClientRect().right;
+          return gap(paragraph) - gap(words) < 2;
+        }"""
+    )
+
+
 async def test_the_first_words_of_an_answer_stand_in_the_channel_without_marks(
     visiting: Visiting,
 ) -> None:

@@ -30,8 +30,10 @@ MAX_JSON_BYTES = 1_500_000  # a question of the longest text, however its charac
 BEAT_SECONDS = 15.0  # between two signs of life on a quiet stream
 WRITE_SECONDS = 20.0  # a tab that takes nothing for so long is gone
 COMMAND_SECONDS = 20.0
+BODY_SECONDS = 30.0  # for a message to come whole
 
 UNREADABLE = "The page's server does not understand this request; reload the page."
+CUT = "This message did not come whole; send it again."
 NO_FILE = "This picture is not here."
 
 
@@ -214,10 +216,13 @@ async def written(response: web.StreamResponse, text: str) -> None:
         await response.write(text.encode("utf-8", "replace"))
 
 
-async def body_of(request: web.Request) -> Json:
-    """The JSON object that was sent; bounded by the application."""
+async def body_of(request: web.Request, seconds: float = BODY_SECONDS) -> Json:
+    """The JSON object that was sent; its size is bounded by the application."""
     try:
-        body = json.loads(await request.read())
+        async with asyncio.timeout(seconds):
+            body = json.loads(await request.read())
+    except TimeoutError as error:
+        raise PermanentError(CUT) from error
     except (ValueError, RecursionError) as error:
         raise PermanentError(UNREADABLE) from error
     if not isinstance(body, dict):

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 
 from adapters.web.channel import MAX_TEXT
+from adapters.web.server import body_of
 from bot.domain import Reply
 from bot.errors import Outage, PermanentError
 from tests.adapters.contract import png
@@ -136,6 +140,17 @@ async def test_a_body_without_end_is_refused_while_it_is_read(tab: Tab) -> None:
 
     assert answer["status"] == 413
     assert answer["error"]
+
+
+async def test_a_body_that_stops_coming_gets_a_sentence() -> None:
+    open_line = BaseProtocol(asyncio.get_running_loop())
+    open_line.connection_made(asyncio.Transport())
+    coming = StreamReader(open_line, 2**16)
+    coming.feed_data(b'{"key": "k", ')
+    request = make_mocked_request("POST", "/api/posts", payload=coming)
+
+    with pytest.raises(PermanentError, match="did not come whole"):
+        await body_of(request, seconds=0.01)
 
 
 async def test_half_characters_and_zero_bytes_do_no_harm(tab: Tab) -> None:

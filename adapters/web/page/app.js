@@ -8,6 +8,7 @@ import { switching } from "./scheme.js";
 import { cardView, dayView, postView, replyView } from "./views.js";
 
 const $ = (id) => document.getElementById(id);
+const PAGES = 20; // of older threads, among which a thread that was open is looked for
 const NEAR_PX = 80; // from its end, within which a list goes on following what comes
 
 const known = { posts: new Map(), replies: new Map(), more: false, limits: { text: 100_000, max_files: 10, max_file_bytes: 5e7 } };
@@ -288,9 +289,11 @@ function welcomed() {
 async function reach(root) {
   reaching = root;
   try {
-    while (!known.posts.has(root) && known.more) await showOlder();
+    for (let n = 0; n < PAGES && !known.posts.has(root) && known.more; n += 1) await showOlder();
   } catch (error) {
     toast(error.message);
+    // It may still be there: it just cannot be shown.
+    if (open === root) closeThread();
   }
   if (reaching !== root) return;
   reaching = null;

@@ -25,7 +25,7 @@ bench: $(INSTALLED)
 
 # The lock files hold versions and hashes for every supported Python and platform, never addresses.
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header
+	--no-header --no-emit-find-links --no-emit-index-url
 
 lock: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet uv

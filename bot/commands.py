@@ -243,7 +243,10 @@ def seen_words(picture: PictureEstimate, level: str) -> str:
 def sum_lines(estimate: Estimate) -> list[str]:
     """What it comes to, in tokens and in dollars."""
     instructions = estimate.text_tokens - estimate.question_tokens
-    text = f"Text: about {estimate.question_tokens:,} tokens and {instructions:,} of instructions."
+    text = f"Text: about {instructions:,} tokens of instructions"
+    if estimate.question_tokens:
+        text += f" and {estimate.question_tokens:,} of the question"
+    text += "."
     if estimate.input_tokens is None:
         return [text, f"The picture rule of {estimate.model} is unknown, so there is no sum."]
     lines = [text, f"Question: about {estimate.input_tokens:,} tokens in"]

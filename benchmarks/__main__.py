@@ -3,11 +3,14 @@
 import importlib
 import sys
 
+from bot import logs
+
 NAMES = ["pictures", "request", "store", "slack", "discord"]
 
 
 def main() -> None:
     """Runs the benchmarks one after the other."""
+    logs.configure(quiet=True)
     for name in sys.argv[1:] or NAMES:
         importlib.import_module(f"benchmarks.{name}").main()
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -10,6 +11,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot.command_line.opening import opened
+from bot.command_line.printing import OFFLINE_NOTE
 from bot.engine import Engine, assembled
 from bot.errors import SetupError
 from bot.ports import Adapter
@@ -31,6 +33,8 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
         }
         store = await stack.enter_async_context(opened(settings, exclusive=True))
         engine = await stack.enter_async_context(assembled(settings, store, adapters))
+        if engine.offline:
+            print(OFFLINE_NOTE, file=sys.stderr)
         await attend(engine)
     return 0
 

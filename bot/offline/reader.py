@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NEEDED = ("rapidocr", "onnxruntime", "cv2", "numpy")
 MEND = (
-    'The offline model needs the extra "demo": pip install "threadsight[demo]", or run make demo.'
+    "No model is set up: set OPENAI_API_KEY or OPENAI_BASE_URL; the offline model would need "
+    "pip install -r requirements-demo.txt."
 )
 
 SURE = 0.8

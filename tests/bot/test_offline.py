@@ -495,7 +495,7 @@ async def test_warming_up_tells_of_it_and_a_missing_part_is_told_with_its_mend(
 
 
 def test_missing_packages_are_named_with_the_mend() -> None:
-    with pytest.raises(SetupError, match=r"threadsight\[demo\].*make demo.*Missing: cv2\."):
+    with pytest.raises(SetupError, match=r"OPENAI_API_KEY.*requirements-demo.*Missing: cv2\."):
         require(lambda name: None if name == "cv2" else name)
 
     require(lambda name: name)

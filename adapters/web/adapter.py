@@ -69,8 +69,11 @@ class WebAdapter:
         folder cannot be read at the beginning.
         """
         with alone(self.channel.memory.folder):
-            await self.channel.run(self.channel.memory.threads)
-            await self.serve(desk)
+            try:
+                await self.channel.run(self.channel.memory.threads)
+                await self.serve(desk)
+            finally:
+                await self.channel.close()
 
     async def serve(self, desk: Desk) -> None:
         listening, port = bound(self.host, self.port)
@@ -91,7 +94,6 @@ class WebAdapter:
             self.channel.feed.close()
             await runner.cleanup()
             listening.close()
-            await self.channel.close()
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         """Reads an upload; raises PictureUnseen when it is gone."""

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
+import structlog
+
 from bot import history, images, tokens
 from bot.domain import Ask, Claim, Image, Picture
 from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
@@ -18,6 +20,9 @@ FILES_AT_ONCE = 4  # in memory, whole, in this process
 DECODERS = 2  # threads that decode; more would take memory and no less time
 BROKE = "I broke down over this file; post it again as a PNG or JPEG"
 GONE = "the original is gone, so this smaller form is what I have"
+
+
+log = structlog.get_logger("threadsight.looking")
 
 
 class Eyes:
@@ -100,13 +105,13 @@ class Eyes:
         """Makes a larger form of a kept picture from its original, while its platform still has it."""
         try:
             image = await self.prepared(picture, ask)
-        except TransientError:
-            # What is kept already serves; the next question tries again.
-            return
-        except Exception:
-            # Whatever it is: what is kept already serves.
+        except PictureUnseen:
             await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
             gone.add(picture.number)
+        except Exception as error:
+            # Whatever ails the original: what is kept already serves, so the answer goes on
+            # without it, and the next question tries again.
+            log.warning("not larger", number=picture.number, reason=type(error).__name__)
         else:
             await self.store.keep(claim, picture.number, image)
 

@@ -68,7 +68,7 @@ class Within:
         await self.stack.aclose()
 
     async def crash(self) -> None:
-        raise NotImplementedError("a bot in the test's own process cannot be killed")
+        raise AssertionError("only a bot in a process of its own can be killed: use `machine`")
 
 
 class Apart:

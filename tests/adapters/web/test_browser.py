@@ -492,6 +492,8 @@ async def test_an_old_thread_stays_open_over_a_break_and_a_reload(visiting: Visi
     await visit.page.evaluate(POST_MANY, 65)
     await visit.page.reload()
     await visit.page.get_by_role("button", name="Show older messages").click()
+    # Before the older ones are there, the first message is another one.
+    await expect(visit.channel.get_by_text("number 0", exact=True)).to_be_visible()
     await visit.channel.get_by_role("button", name="Reply in thread").first.press("Enter")
     await expect(visit.thread.locator(".text")).to_have_text(["number 0"])
 

@@ -56,6 +56,10 @@ class Terminal:
         if not self.replied.done():
             await Page(self.out, self.replied).finish(reply)
 
+    async def administers(self, workspace: str, person: str) -> bool:
+        """Always: whoever sits here runs the bot."""
+        return True
+
     async def probe(self) -> list[Check]:
         """Nothing: a terminal needs no set-up."""
         return []

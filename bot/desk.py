@@ -1,11 +1,11 @@
 """What an adapter hands in: accept, retract, run, press."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from bot.commands import Commands
-from bot.domain import Card, Command, Message, PostId, Scope, ThreadId
+from bot.domain import Card, Command, Message, Person, PostId, Proposal, Scope, ThreadId
 from bot.links import links_in
 from bot.ports import Store
 
@@ -37,7 +37,7 @@ class Desk:
         self.links = links
         """Whether pictures' addresses in a text are sent on, as OpenAI's own endpoint fetches them."""
 
-    async def accept(self, message: Message) -> None:
+    async def accept(self, message: Message) -> Card | None:
         """Returns once the message is safely stored, merged with what was known of it, or not ours."""
         if not message.addressed:
             # What was posted before anybody asked is no follow-up, however late it comes or changes.
@@ -45,7 +45,7 @@ class Desk:
                 message.thread, message.author, before=message.sent_at
             )
             if participation == "stranger":
-                return
+                return None
             message = replace(message, addressed=self.follows_up(message, participation))
         message = replace(message, text=message.text[:MAX_TEXT])
         if self.links:
@@ -53,6 +53,7 @@ class Desk:
             message = replace(message, attachments=message.attachments + linked)
         if await self.store.accept(message):
             self.wake()
+        return None
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases what people deleted and returns the posts that answered it."""
@@ -66,11 +67,19 @@ class Desk:
         """The workspace's threads in which something happened last, the newest first, at most 50."""
         return await self.store.recent(platform, workspace)
 
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        """By channel, the id of the last message that was read there, as noted; for catching up."""
+        return await self.store.read_up_to(platform, workspace)
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        """Notes that everything in a channel up to this message was handed in."""
+        await self.store.note_read(platform, workspace, channel, message)
+
     async def run(self, command: Command) -> Card:
         """Answers a command at once."""
         return await self.commands.run(command)
 
-    async def press(self, button: str, person: str) -> Card | None:
+    async def press(self, button: str, person: Person) -> Card | Proposal | None:
         """Does what the button's token stands for; a card says why nothing happened."""
         pressed = await self.store.press(button, person)
         if pressed == "again":

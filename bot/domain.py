@@ -10,8 +10,20 @@ Kind = Literal["question", "context", "command"]
 Mark = Literal["", "pinned", "dropped", "low", "high"]
 Finish = Literal["stop", "length", "filtered", "cut"]
 Loss = Literal["taken", "edited", "deleted", "stopped"]
-Action = Literal["stop", "again"]
-Pressed = Literal["stopped", "again", "late", "stranger"]
+Action = Literal[
+    "stop",  # ends the answer that is being written
+    "again",  # asks the same question anew
+    "closer",  # asks the same question anew at high detail
+    "mark",  # sets marks on pictures of the thread: `low 1 2`, `dropped 3`
+    "up",  # the answer was good
+    "down",  # the answer was bad
+    "ask",  # posts the question of an estimate and answers it
+    "more",  # asks on where nothing but an interaction reaches the bot
+    "allow",  # lets one question past its budgets
+    "forget",  # erases what a person asked
+]
+Pressed = Literal["stopped", "again", "counted", "marked", "allowed", "late", "stranger"]
+Level = Literal["thread", "channel", "workspace", "environment"]
 PostId = str
 
 
@@ -44,6 +56,17 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Who does something, as far as the platform's event tells."""
+
+    id: str
+    groups: tuple[str, ...] = ()
+    """Ids of roles."""
+    administrator: bool = False
+    """True when the event itself says so; elsewhere `Adapter.administers` is asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One post of a person, as its platform knows it."""
 
@@ -61,6 +84,10 @@ class Message:
     """True when it speaks to somebody else by mention: then it is never taken for a follow-up."""
     edited_at: float | None = None
     """Seconds since 1970; None for the first version."""
+    groups: tuple[str, ...] = ()
+    """More ids by which it may be allowed or denied: the author's roles, the category, the parent channel; not stored."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a form or a button chose for this question alone: `model`, `detail`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +157,15 @@ class Picture:
     """Pixels of the original as people see it; None when unknown, as for a linked picture."""
     height: int | None = None
     mark: Mark = ""
+    more: tuple[StoredImage, ...] = ()
+    """Further parts of the same file: the next pages of a document, the lower parts of a long screenshot."""
     receipt: str = ""
     """Empty until somebody looked: `seen`, `resized …`, or `not seen: …` with what to do."""
+
+    @property
+    def images(self) -> tuple[StoredImage, ...]:
+        """All that the model is shown of it, in order."""
+        return () if self.image is None else (self.image, *self.more)
 
     @property
     def pending(self) -> bool:
@@ -259,6 +293,45 @@ class Claim:
     """Somebody pressed Stop already."""
     stop: str = ""
     """The token of a Stop button, for adapters that show one while the answer is written."""
+    allowed: bool = False
+    """An administrator let this question past its budgets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a button's token stands for."""
+
+    action: Action
+    value: str
+    """What the action needs to know, as its writer wrote it."""
+    place: ThreadId
+    """Where it stands; `root` is empty under a card that belongs to no thread."""
+    message: str = ""
+    """The id of the question under whose reply it stands."""
+    person: str = ""
+    """Who alone may press it, beside administrators; empty for everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post of ours on its platform."""
+
+    thread: ThreadId
+    id: PostId
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A question that the adapter posts for a person, for all to see, and then accepts like any other."""
+
+    place: ThreadId
+    """The channel, or the thread where `root` is not empty."""
+    author: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    """The id of the message that the pictures come from, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +374,9 @@ class Spent:
     """Calls whose price is unknown."""
     possibly_charged: int = 0
     """Calls whose usage never came; they stand in `cost` at the most they can have cost."""
+    up: int = 0
+    """Answers that people called good."""
+    down: int = 0
 
     @property
     def priced(self) -> bool:
@@ -317,6 +393,30 @@ class UsageRow:
     workspace: str
     model: str
     spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One call to the model, as the ledger has it."""
+
+    started_at: float
+    """Seconds since 1970."""
+    platform: str
+    workspace: str
+    channel: str
+    person: str
+    model: str
+    answered_by: str
+    detail: Detail
+    estimated_input: int | None
+    usage: Usage | None
+    """None where it never came."""
+    cost: Decimal | None
+    """USD; the reserve where `possibly_charged`; None where the price is unknown."""
+    price_source: str
+    outcome: str
+    """`answered`, `failed`, `lost`, or empty while it is open."""
+    possibly_charged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +474,27 @@ class Command:
     """What was typed after the command's name."""
     attachments: tuple[Attachment, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    """`question`, `model`, `detail`, …"""
+    message: str = ""
+    """The id of the message that a shortcut points at."""
+    groups: tuple[str, ...] = ()
+    """As in `Message`."""
+    administrator: bool = False
+    """As in `Person`."""
+    direct: bool = False
+    """True in a direct message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture that we drew."""
+
+    name: str
+    """A file's name, ending in .png."""
+    data: bytes = field(repr=False)
+    """PNG."""
+    alt: str
+    """The same in words, for those who cannot see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +505,9 @@ class Card:
     text: str
     private: bool = True
     buttons: tuple[Button, ...] = ()
+    drawing: Drawing | None = None
+    erased: tuple[Post, ...] = ()
+    """Posts of ours that the adapter deletes, since what they answered is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The doors: what the bot asks of a platform, a model and a store, and what an adapter may ask of the bot."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from bot.domain import (
@@ -8,6 +9,7 @@ from bot.domain import (
     Answer,
     Ask,
     Attachment,
+    Budget,
     Call,
     Card,
     Check,
@@ -15,11 +17,18 @@ from bot.domain import (
     Command,
     Image,
     ImageKey,
+    LedgerRow,
+    Level,
     Loss,
+    Mark,
     Message,
+    Offer,
+    Person,
     Picture,
+    Post,
     PostId,
     Pressed,
+    Proposal,
     Reply,
     Scope,
     Spent,
@@ -71,15 +80,27 @@ class Adapter(Protocol):
     async def probe(self) -> Sequence[Check]:
         """What is right and what is missing on the platform's side, for `doctor`."""
 
+    async def administers(self, workspace: str, person: str) -> bool:
+        """Whether the platform calls this person an administrator, where only asking tells; False in doubt."""
+
 
 class Desk(Protocol):
     """What an adapter may ask of the bot."""
 
-    async def accept(self, message: Message) -> None:
-        """Returns once the message is safely stored, merged with what was known of it, or not ours."""
+    async def accept(self, message: Message) -> Card | None:
+        """Returns once the message is safely stored, merged with what was known of it, or not ours.
+
+        A card is for its author alone, as far as the platform can: why the message is not answered.
+        """
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases what people deleted and returns the posts that answered it, for the adapter to delete."""
+
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        """By channel, the id of the last message that was read there, as noted; for catching up."""
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        """Notes that everything in a channel up to this message was handed in."""
 
     async def last_seen(self, platform: str) -> float | None:
         """When the newest message stored from this platform was sent, in seconds since 1970."""
@@ -90,8 +111,11 @@ class Desk(Protocol):
     async def run(self, command: Command) -> Card:
         """Answers a command at once; never calls the model, never queues."""
 
-    async def press(self, button: str, person: str) -> Card | None:
-        """Does what the button's token stands for."""
+    async def press(self, button: str, person: Person) -> Card | Proposal | None:
+        """Does what the button's token stands for.
+
+        A card is for whoever pressed; a proposal is posted by the adapter and then accepted.
+        """
 
 
 class Model(Protocol):
@@ -108,12 +132,19 @@ class Store(Protocol):
     database is away, locked or full.
     """
 
-    async def accept(self, message: Message, *, quiet: float = 3.0) -> bool:
+    async def accept(
+        self, message: Message, *, quiet: float = 3.0, idle: float = 6 * 3600.0
+    ) -> bool:
         """Stores a message or merges it with the one that is there; True when there is work to do now or soon.
 
         Addressed if either was; the newest edit wins; a deletion always wins, even one that came first. An edit of
-        the thread's last question makes it work again, due after `quiet` seconds.
+        the thread's last question makes it work again, due after `quiet` seconds. An empty root stands for a
+        channel without threads: the message joins the channel's last conversation, or starts one under its own id
+        when nothing was said there for `idle` seconds, or the last one was ended.
         """
+
+    async def end_conversation(self, channel: ThreadId) -> None:
+        """Ends the last conversation of a channel without threads: its next message starts a new one."""
 
     async def participation(
         self, thread: ThreadId, author: str, *, before: float | None = None
@@ -143,8 +174,10 @@ class Store(Protocol):
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The thread's pictures up to the claimed message in the order of their numbers, numbering new ones."""
 
-    async def keep(self, claim: Claim, number: int, image: Image) -> None:
-        """Stores the prepared form of a picture and its receipt."""
+    async def keep(
+        self, claim: Claim, number: int, image: Image, more: Sequence[Image] = ()
+    ) -> None:
+        """Stores the prepared form of a picture, all its parts in order, and its receipt."""
 
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt without a picture: `not seen: …`, or `linked` for one that is sent on by its address."""
@@ -161,8 +194,12 @@ class Store(Protocol):
     async def attempt(self, claim: Claim, call: Call) -> int:
         """Notes a call before it is made and reserves its maximum in every budget; returns the call's number.
 
-        Raises BudgetSpent when a budget has no room; then nothing is reserved.
+        Raises BudgetSpent when a budget has no room; then nothing is reserved. A claim that was `allowed` is held
+        by no budget, and counts in all of them.
         """
+
+    async def left(self, place: ThreadId, budgets: Sequence[Budget]) -> list[Decimal]:
+        """USD still free in each of these budgets; less than nothing where one was passed."""
 
     async def close(self, claim: Claim, call: int, *, charged: bool) -> None:
         """Ends a call that gave no answer: its reserve is released, or kept as possibly charged."""
@@ -175,14 +212,55 @@ class Store(Protocol):
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes which posts carry the reply."""
 
-    async def offer(self, claim: Claim, action: Action) -> str:
-        """A token for a button that only the author of the claimed message may press."""
+    async def offer(
+        self, claim: Claim, action: Action, value: str = "", *, anybody: bool = False
+    ) -> str:
+        """A token for a button under the claimed message's reply; the same one for the same action and value.
 
-    async def press(self, token: str, person: str) -> Pressed:
-        """Does what the token stands for: `stop` ends the answer being written, `again` asks anew.
-
-        `late` when it stands for nothing any more, `stranger` when it is somebody else's.
+        Only the message's author may press it, unless `anybody` may; administrators always may.
         """
+
+    async def offer_card(
+        self, place: ThreadId, person: str, action: Action, value: str = "", *, message: str = ""
+    ) -> str:
+        """A token for a button under a card that only this person may press; it lives for a day."""
+
+    async def offered(self, token: str) -> Offer | None:
+        """What a token stands for; None when it stands for nothing any more."""
+
+    async def press(self, token: str, person: Person) -> Pressed:
+        """Does what a token under a reply stands for: stop, again, closer, mark, up, down or allow.
+
+        `again` also for closer, which sets the message's option `detail` to `high`, and for allow; `late` when it
+        stands for nothing any more, `stranger` when it is somebody else's. A person's second vote on an answer
+        replaces the first. `mark` makes nothing work: it holds from the next question on.
+        """
+
+    async def mark(self, thread: ThreadId, numbers: Collection[int], mark: Mark) -> list[int]:
+        """Sets a mark on pictures of a thread; returns the numbers that it has."""
+
+    async def conversation(self, thread: ThreadId) -> list[Turn]:
+        """All that a thread holds, oldest first, without claiming it; for estimates and settings."""
+
+    async def choices(self, place: ThreadId) -> Mapping[Level, Mapping[str, str]]:
+        """What was set for this thread, its channel and its workspace, by name."""
+
+    async def choose(self, place: ThreadId, level: Level, name: str, value: str | None) -> None:
+        """Sets something at a level of this place; None takes it back."""
+
+    async def forget(
+        self, platform: str, workspace: str, person: str, *, thread: ThreadId | None = None
+    ) -> tuple[Post, ...]:
+        """Erases what a person said in a workspace, or in one thread, with answers and pictures.
+
+        Leaves tombstones; returns the posts of erased answers.
+        """
+
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        """By channel, the id of the last message that was read there, as noted."""
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        """Notes how far a channel was read."""
 
     async def settle(self, claim: Claim) -> None:
         """The message is answered; the thread moves on to its next one."""
@@ -196,8 +274,19 @@ class Store(Protocol):
     async def thread_spent(self, thread: ThreadId) -> Spent:
         """What the thread has cost so far."""
 
-    async def usage(self, *, since: float | None = None) -> list[UsageRow]:
+    async def usage(
+        self,
+        *,
+        since: float | None = None,
+        platform: str | None = None,
+        workspace: str | None = None,
+        channel: str | None = None,
+        person: str | None = None,
+    ) -> list[UsageRow]:
         """The ledger's sums by day, place and model, newest first."""
+
+    def ledger(self, *, since: float | None = None) -> AsyncIterator[LedgerRow]:
+        """The ledger's rows, oldest first, read in pages."""
 
     async def purge(self) -> int:
         """Erases threads past their retention date; returns how many."""

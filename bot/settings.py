@@ -3,13 +3,14 @@
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -17,6 +18,8 @@ from pydantic_settings import (
 
 from bot.domain import Detail
 from bot.errors import SetupError
+
+Ids = Annotated[tuple[str, ...], NoDecode]
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -59,8 +62,14 @@ class Settings(BaseSettings):
     history_tokens: int = env("BOT_HISTORY_TOKENS", 100_000, ge=1_000)
     instructions: str = env("BOT_INSTRUCTIONS", INSTRUCTIONS)
     prices: Path | None = env("BOT_PRICES")
+    admins: Ids = env("BOT_ADMINS", ())
     budget_person_day: Decimal = env("BOT_BUDGET_PERSON_DAY", Decimal(1), ge=0)
+    budget_person_month: Decimal | None = env("BOT_BUDGET_PERSON_MONTH", None, ge=0)
+    budget_channel_day: Decimal | None = env("BOT_BUDGET_CHANNEL_DAY", None, ge=0)
+    budget_channel_month: Decimal | None = env("BOT_BUDGET_CHANNEL_MONTH", None, ge=0)
+    budget_workspace_day: Decimal | None = env("BOT_BUDGET_WORKSPACE_DAY", None, ge=0)
     budget_workspace_month: Decimal = env("BOT_BUDGET_WORKSPACE_MONTH", Decimal(20), ge=0)
+    question_dollars: Decimal | None = env("BOT_QUESTION_DOLLARS", None, gt=0)
     lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1)
     stall_seconds: float = env("BOT_STALL_SECONDS", 60.0, gt=0)
     download_seconds: float = env("BOT_DOWNLOAD_SECONDS", 30.0, gt=0)
@@ -73,9 +82,18 @@ class Settings(BaseSettings):
 
     slack_bot_token: SecretStr | None = env("SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = env("SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = env("SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = env("SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = env("SLACK_CLIENT_SECRET")
+    secret_key: SecretStr | None = env("BOT_SECRET_KEY")
+    port: int = env("PORT", 3000, ge=1, le=65_535)
+    slack_allow: Ids = env("SLACK_ALLOW", ())
+    slack_deny: Ids = env("SLACK_DENY", ())
     slack_api_url: str = env("SLACK_API_URL", "https://slack.com/api/")
 
     discord_token: SecretStr | None = env("DISCORD_TOKEN")
+    discord_allow: Ids = env("DISCORD_ALLOW", ())
+    discord_deny: Ids = env("DISCORD_DENY", ())
     discord_api_url: str = env("DISCORD_API_URL", "https://discord.com/api/v10")
 
     @classmethod
@@ -110,6 +128,14 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("https://", "http://")):
             raise ValueError("an address that starts with https:// (or http://)")
         return value
+
+    @field_validator(
+        "admins", "slack_allow", "slack_deny", "discord_allow", "discord_deny", mode="before"
+    )
+    @classmethod
+    def lists_ids(cls, value: Any) -> Any:
+        """Ids separated by commas or spaces."""
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod
@@ -155,7 +181,16 @@ def variable(field: FieldInfo) -> str:
     return str(alias.choices[0])
 
 
-SECRET = {"OPENAI_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN", "DATABASE_URL"}
+SECRET = {
+    "OPENAI_API_KEY",
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_CLIENT_SECRET",
+    "BOT_SECRET_KEY",
+    "DISCORD_TOKEN",
+    "DATABASE_URL",
+}
 
 
 def complaint(error: ValidationError) -> str:

@@ -90,6 +90,10 @@ class DiscordAdapter:
             claim, rest=self._rest, places=self._places, pace=self._pace, spawn=self._spawn
         )
 
+    async def administers(self, workspace: str, person: str) -> bool:
+        """Never: Discord's events tell it themselves."""
+        return False
+
     async def probe(self) -> list[Check]:
         """What is right and what is missing on Discord's side."""
         try:

@@ -85,6 +85,10 @@ class SlackAdapter:
         """The reply to the claimed message."""
         return SlackDraft(self.api, self.identity, claim)
 
+    async def administers(self, workspace: str, person: str) -> bool:
+        """Whether Slack calls this person an administrator or owner of the workspace."""
+        return False
+
     async def probe(self) -> list[Check]:
         """What `doctor` says of the tokens and the scopes."""
         return await probe(self.api, self.app_token)

@@ -113,6 +113,10 @@ class WebAdapter:
         """The reply to the claimed message."""
         return WebDraft(self.channel, claim)
 
+    async def administers(self, workspace: str, person: str) -> bool:
+        """Always: whoever opens the page runs the bot."""
+        return True
+
     async def probe(self) -> list[Check]:
         """Whether the channel's folder can be written."""
         try:

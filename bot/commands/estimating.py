@@ -1,4 +1,4 @@
-"""Estimate, usage, help: one function each, the same on every platform."""
+"""What a question would cost, before it is asked."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot import footer, history, tokens
-from bot.domain import (
-    Ask,
-    Attachment,
-    Card,
-    Command,
-    Detail,
-    Estimate,
-    PictureEstimate,
-    Spent,
-    Usage,
-    UsageRow,
-)
+from bot.domain import Ask, Attachment, Card, Detail, Estimate, PictureEstimate, Usage
 from bot.pricing import Prices, dollars
 
 DETAILS: tuple[Detail, ...] = ("low", "high", "auto", "original")
@@ -32,16 +21,6 @@ HOW_TO_SIZE = (
 NOTHING_TO_ESTIMATE = (
     "I found no picture here: post one, or write its size, such as `1920x1080 x3 high`."
 )
-HELP = """\
-**Ask:** post a picture, mention me and ask. I answer in a thread; ask on there without posting the \
-picture again. A picture without words gets a description.
-**Cost:** each answer ends with its tokens and its price; `/estimate` tells it beforehand.
-**Pictures:** PNG, JPEG, WebP and GIF (its first frame), up to 10 in a message. Position, camera \
-and other hidden data are removed before the model sees a picture.
-**What the model is weak at:** medical images, non-Latin text, tiny or rotated text, exact \
-positions and counts, fine line styles (dashed or dotted). It can be wrong: check what matters. \
-It cannot make or change pictures, and it cannot be fine-tuned on yours.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +38,6 @@ class Sized:
         if attachment.linked or not (attachment.width and attachment.height):
             return cls(attachment.name, error="size unknown")
         return cls(attachment.name, attachment.width, attachment.height)
-
-
-class Commands:
-    """Answers commands at once, from what is known without asking the model."""
-
-    def __init__(self, ask: Ask, prices: Prices) -> None:
-        self.ask = ask
-        self.prices = prices
-
-    async def run(self, command: Command) -> Card:
-        """The card that answers a command; an unknown one gets the help."""
-        if command.name == "estimate":
-            return self.estimate(command)
-        return Card("Threadsight", HELP)
-
-    def estimate(self, command: Command) -> Card:
-        """What a question with these pictures would cost."""
-        ask = chosen(self.ask, command.options)
-        pictures = [Sized.of(attachment) for attachment in command.attachments]
-        question = command.options.get("question", "")
-        if not pictures:
-            try:
-                pictures, ask = typed(command.text, ask)
-            except ValueError as error:
-                return Card("Estimate", str(error))
-        if not pictures:
-            return Card("Estimate", NOTHING_TO_ESTIMATE)
-        return estimate_card(estimate(pictures, question, ask, self.prices))
 
 
 def estimate(
@@ -171,27 +122,6 @@ def brief(estimate: Estimate) -> str:
     )
 
 
-def usage_card(rows: Sequence[UsageRow]) -> Card:
-    """The ledger's sums as people read them."""
-    if not rows:
-        return Card("Usage", "Nothing was asked yet.")
-    lines = [f"{row.day}  {row.model}: {spent_words(row.spent)}" for row in rows]
-    return Card("Usage", "\n".join([*lines, f"Total: {spent_words(total(rows))}"]))
-
-
-def total(rows: Sequence[UsageRow]) -> Spent:
-    """The sum of all rows."""
-    parts = [row.spent for row in rows]
-    return Spent(
-        calls=sum(part.calls for part in parts),
-        input_tokens=sum(part.input_tokens for part in parts),
-        output_tokens=sum(part.output_tokens for part in parts),
-        cost=sum((part.cost for part in parts), Decimal(0)),
-        unpriced=sum(part.unpriced for part in parts),
-        possibly_charged=sum(part.possibly_charged for part in parts),
-    )
-
-
 def chosen(ask: Ask, options: Mapping[str, str]) -> Ask:
     """The settings with what a command's options say instead."""
     detail = options.get("detail", ask.detail)
@@ -263,15 +193,3 @@ def sum_lines(estimate: Estimate) -> list[str]:
             f"{dollars(estimate.follow_up_cost)} (less when the provider has them cached)."
         )
     return [*lines, f"Price: {estimate.price_source}."]
-
-
-def spent_words(spent: Spent) -> str:
-    calls = "1 call" if spent.calls == 1 else f"{spent.calls:,} calls"
-    words = [calls, f"{spent.input_tokens:,} in", f"{spent.output_tokens:,} out"]
-    if spent.priced:
-        words.append(dollars(spent.cost))
-    if spent.unpriced:
-        words.append(f"{spent.unpriced:,} at an unknown price")
-    if spent.possibly_charged:
-        words.append(f"{spent.possibly_charged:,} possibly charged")
-    return " · ".join(words)

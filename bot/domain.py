@@ -119,6 +119,8 @@ class Image:
     original_height: int
     receipt: str
     """What happened to it, in plain words: `seen`, `resized 4032×3024 → 1024×768`, …"""
+    source: str = ""
+    """SHA-256 of the file that it was made from, in hexadecimal: the same file is not prepared twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ class Picture:
     """Further parts of the same file: the next pages of a document, the lower parts of a long screenshot."""
     receipt: str = ""
     """Empty until somebody looked: `seen`, `resized …`, or `not seen: …` with what to do."""
+    forms: tuple[tuple[StoredImage, ...], ...] = ()
+    """Every kept form with all its parts, also those that are not shown now."""
 
     @property
     def images(self) -> tuple[StoredImage, ...]:

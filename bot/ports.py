@@ -177,7 +177,17 @@ class Store(Protocol):
     async def keep(
         self, claim: Claim, number: int, image: Image, more: Sequence[Image] = ()
     ) -> None:
-        """Stores the prepared form of a picture, all its parts in order, and its receipt."""
+        """Stores the prepared form of a picture, all its parts in order, and its receipt; it is what is shown now.
+
+        Forms kept before stay beside it.
+        """
+
+    async def recall(self, claim: Claim, number: int, form: str, *, source: str = "") -> bool:
+        """Shows a picture from now on in a form that is kept already; False when there is none.
+
+        Either one of the picture's own forms, or, with `source`, one that was made of the same file in the same
+        workspace. All its parts come, and the receipt and the size that it was kept with.
+        """
 
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt without a picture: `not seen: …`, or `linked` for one that is sent on by its address."""

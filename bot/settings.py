@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1)
     stall_seconds: float = env("BOT_STALL_SECONDS", 60.0, gt=0)
     download_seconds: float = env("BOT_DOWNLOAD_SECONDS", 30.0, gt=0)
+    animations: Literal["storyboard", "first"] = env("BOT_ANIMATIONS", "storyboard")
+    split_tall: bool = env("BOT_SPLIT_TALL", False)
     max_file_mb: int = env("BOT_MAX_FILE_MB", 50, ge=1, le=500)
     retention_days: int = env("BOT_RETENTION_DAYS", 30, ge=1)
     workers: int = env("BOT_WORKERS", 16, ge=1, le=256)

@@ -67,6 +67,8 @@ ALLOWED: dict[str, set[str]] = {
 # Which rooms may use what is not ours and not the standard library's.
 ELSEWHERE: dict[str, set[str]] = {
     "PIL": {"bot.images", "bot.offline", "bot.doctor"},
+    "pillow_heif": {"bot.images"},
+    "pypdfium2": {"bot.images"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "psycopg": {"storage"},

@@ -24,6 +24,7 @@ from bot.errors import SetupError
 NANO_DOLLAR = Decimal("1e-9")
 SHOWN = Decimal("0.0001")
 MILLION = 1_000_000
+MOST_INPUT = 2**22  # tokens; more than any model reads
 # Longer than any model's name; the library remembers each name that it did not find.
 MAX_NAME_CHARS = 200
 KEYS = ("input", "output", "cached", "cache_write")
@@ -49,6 +50,21 @@ class Price:
             + self.cache_write * usage.cache_written
             + self.output * usage.output
         ) / MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD for one token of each kind, below any tier for long requests."""
+
+    input: Decimal
+    cached: Decimal
+    cache_write: Decimal
+    output: Decimal
+
+    @property
+    def fresh(self) -> Decimal:
+        """USD for a token that the provider has not read before, and keeps."""
+        return max(self.input, self.cache_write)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,32 @@ class Prices:
         )
         costs = [cost for usage in kinds if (cost := self.cost(model, usage)) is not None]
         return max(costs, default=None)
+
+    def rates(self, model: str) -> Rates | None:
+        """What one token of each kind costs; None where the price is unknown."""
+        many = 10_000  # so that rounding to the nano-dollar loses nothing
+        kinds = (
+            Usage(many, 0),
+            Usage(many, 0, cached=many),
+            Usage(many, 0, cache_written=many),
+            Usage(0, many),
+        )
+        costs = [cost / many for usage in kinds if (cost := self.cost(model, usage)) is not None]
+        return Rates(*costs) if len(costs) == len(kinds) else None
+
+    def affordable(self, model: str, spend: Decimal, limit: int) -> int | None:
+        """The most input of a call that costs at most so many USD with an answer of `limit` tokens.
+
+        0 where the answer alone costs more; None where the price is unknown.
+        """
+        if self.most(model, 0, limit) is None:
+            return None
+        low, high = 0, MOST_INPUT
+        while low < high:
+            middle = (low + high + 1) // 2
+            most = self.most(model, middle, limit)
+            low, high = (middle, high) if most is not None and most <= spend else (low, middle - 1)
+        return low
 
     def known(self, model: str) -> bool:
         """Whether the model has a price."""

@@ -26,7 +26,8 @@ def test_a_refusal_says_which_how_much_is_left_when_it_renews_and_whom_to_ask() 
 
     assert refusal(spent, Decimal("0.05")) == (
         "Your budget for today has $0.0021 left and this question may cost up to $0.0500; "
-        "it renews on 2026-11-23 (UTC), or ask an administrator to raise it."
+        "it renews on 2026-11-23 (UTC), or ask an administrator to allow this question or to "
+        "raise the budget."
     )
 
 

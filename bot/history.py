@@ -2,15 +2,18 @@
 
 A provider's prompt cache holds as long as a request begins with the same bytes as the one before, so older pictures
 are shed in batches: nothing changes while a thread grows up to its room, then enough goes at once that several more
-questions fit. What went is not stored. It is derived by going through the thread's questions again, one by one,
-each shedding what it shed when it was asked.
+questions fit. Where a question has a limit in dollars, older pictures also go to low detail before the room is full, as
+soon as the next few questions save more by it than reading the rest anew costs. What went is not stored. It is derived
+by going through the thread's questions again, one by one, each shedding what it shed when it was asked.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from bot import tokens
 from bot.domain import Ask, Detail, Picture, Turn
+from bot.pricing import Prices, Rates
 
 MAX_BYTES = (
     35_000_000  # of pictures in one request; OpenAI refuses somewhere above (facts of 2026-11)
@@ -20,6 +23,11 @@ KEPT_SHARE = 0.7  # of the room that stays filled after shedding: the rest is fo
 TURN_TOKENS = 4  # around each message of a request
 LABEL_TOKENS = 12  # the words that name a picture
 ASSUMED_PICTURE_TOKENS = 3_000  # room for a picture whose tokens nobody can tell
+NEXT_QUESTIONS = 4  # within which a change must have paid for the prompt cache that it loses
+BUSY_SHARE = 0.5  # of the room that may fill before anything is lowered for the money alone
+CACHED_FROM = 1024  # tokens; a shorter request is never cached (facts of 2026-11)
+FULL = "to fit the thread's room"
+DEAR = "to keep within what a question may cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class Room:
     tokens: int
     bytes: int = MAX_BYTES
     pictures: int = MAX_PICTURES
+    rates: Rates | None = None
+    """What tokens cost, where a question has a limit in dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +56,37 @@ class Fitted:
     left_out: tuple[int, ...] = ()
     """Numbers of pictures not sent any more."""
     turns_left_out: int = 0
+    reason: str = FULL
+    """Why anything was lowered or left out."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the person is told of it, a line each."""
         lines = []
         if self.lowered:
-            lines.append(f"{named(self.lowered)} sent at low detail, to fit the thread's room")
+            lines.append(
+                f"{named(self.lowered)} sent at low detail, {self.reason}; "
+                f"`pin {self.lowered[0]}` keeps it whole"
+            )
         if self.left_out:
-            lines.append(f"{named(self.left_out)} no longer sent, to fit the thread's room")
+            lines.append(f"{named(self.left_out)} no longer sent, {self.reason}")
         if self.turns_left_out:
             lines.append(f"the thread's first {self.turns_left_out} messages no longer sent")
         return tuple(lines)
+
+
+def room(
+    ask: Ask, prices: Prices, *, most_tokens: int, question_dollars: Decimal | None = None
+) -> Room:
+    """What the model's window, the thread's tokens and the dollars of one question leave for its input."""
+    limits = [most_tokens]
+    if (window := prices.context_window(ask.model)) is not None:
+        limits.append(window - ask.limit)
+    if question_dollars is None:
+        return Room(max(1, min(limits)))
+    affordable = prices.affordable(ask.model, question_dollars, ask.limit)
+    limits += [] if affordable is None else [affordable]
+    return Room(max(1, min(limits)), rates=prices.rates(ask.model))
 
 
 def fit(turns: Sequence[Turn], ask: Ask, room: Room) -> Fitted:
@@ -66,14 +95,17 @@ def fit(turns: Sequence[Turn], ask: Ask, room: Room) -> Fitted:
     sizes = [Size.of(turn, ask) for turn in turns]
     for end in questions(turns):
         shed = shed_for(turns[: end + 1], sizes[: end + 1], shed, ask, room)
-    return fitted(turns, sizes, shed, ask)
+    return fitted(turns, sizes, shed, ask, room)
 
 
 def picture_tokens(picture: Picture, detail: Detail, model: str) -> int | None:
-    """Tokens of a picture as it is sent; None where nobody can tell."""
+    """Tokens of a picture with all its parts, as it is sent; None where nobody can tell."""
     if picture.image is None:
         return None
-    return tokens.rule(model).count(picture.image.width, picture.image.height, detail)
+    rule = tokens.rule(model)
+    counts = [rule.count(image.width, image.height, detail) for image in picture.images]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def detail_of(picture: Picture, ask: Ask) -> Detail:
@@ -99,15 +131,17 @@ class Size:
     full: dict[int, int] = field(default_factory=dict)
     low: dict[int, int] = field(default_factory=dict)
     bytes: dict[int, int] = field(default_factory=dict)
+    parts: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, turn: Turn, ask: Ask) -> "Size":
         seen = [picture for picture in turn.pictures if picture.visible]
         full = {p.number: room_of(p, detail_of(p, ask), ask.model) for p in seen}
         low = {p.number: min(full[p.number], room_of(p, "low", ask.model)) for p in seen}
-        weights = {p.number: p.image.size if p.image else 0 for p in seen}
+        weights = {p.number: sum(image.size for image in p.images) for p in seen}
+        parts = {p.number: max(1, len(p.images)) for p in seen}
         text = TURN_TOKENS + tokens.text(turn.text) + LABEL_TOKENS * len(turn.pictures)
-        return cls(text, full, low, weights)
+        return cls(text, full, low, weights, parts)
 
 
 def room_of(picture: Picture, detail: Detail, model: str) -> int:
@@ -129,22 +163,25 @@ def shed_for(
     turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask, room: Room
 ) -> Shed:
     """What has gone once the last of these turns is asked."""
-    if fits(taken(sizes, shed, ask), room):
-        return shed
-    goal = Room(*(int(part * KEPT_SHARE) for part in (room.tokens, room.bytes, room.pictures)))
+    if fits(now := taken(sizes, shed, ask), room):
+        busy = room.rates is not None and now.tokens > room.tokens * BUSY_SHARE
+        return lowered_if_it_pays(turns, sizes, shed, ask, room) if busy else shed
+    goal = Room(
+        tokens=int(room.tokens * KEPT_SHARE),
+        bytes=int(room.bytes * KEPT_SHARE),
+        pictures=int(room.pictures * KEPT_SHARE),
+    )
     older = [
         picture.number
         for turn in turns[:-1]
         for picture in turn.pictures
         if picture.visible and picture.mark != "pinned"
     ]
-    if taken(sizes, shed, ask).tokens > room.tokens:
-        cheaper = {n for size in sizes for n in size.low if size.low[n] < size.full[n]}
-        for number in older:
+    if now.tokens > room.tokens:
+        for _, number in lowerable(turns, sizes, shed):
             if taken(sizes, shed, ask).tokens <= goal.tokens:
                 break
-            if number in cheaper:
-                shed = replace(shed, lowered=shed.lowered | {number})
+            shed = replace(shed, lowered=shed.lowered | {number})
         if fits(now := taken(sizes, shed, ask), room) and now.tokens <= goal.tokens:
             return shed
     for number in older:
@@ -158,20 +195,73 @@ def shed_for(
     return shed
 
 
+def lowered_if_it_pays(
+    turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask, room: Room
+) -> Shed:
+    """Lowers the batch of older pictures that saves most within the next questions, if any does.
+
+    A batch reaches from some picture to the newest of the older ones: from the first change on, the provider
+    reads everything anew.
+    """
+    assert room.rates is not None
+    candidates = lowerable(turns, sizes, shed)
+    cached = taken(sizes, shed, ask).tokens >= CACHED_FROM
+    # What stands in the previous request: the last answer and the question after it are new anyway.
+    known = (questions(turns)[:-1] or [0])[-1] + 1
+    best, batch = Decimal(0), frozenset[int]()
+    for start, (index, _) in enumerate(candidates):
+        numbers = frozenset(number for _, number in candidates[start:])
+        saved = sum(
+            size.full[n] - size.low[n] for size in sizes for n in size.full.keys() & numbers
+        )
+        then = replace(shed, lowered=shed.lowered | numbers)
+        anew = sum(size_of(sizes[each], then) for each in range(index, known))
+        gain = break_even(saved, anew, room.rates, cached=cached)
+        if gain > best:
+            best, batch = gain, numbers
+    return replace(shed, lowered=shed.lowered | batch)
+
+
+def break_even(saved: int, anew: int, rates: Rates, *, cached: bool) -> Decimal:
+    """USD that the next questions save by `saved` tokens less each, where `anew` tokens are read anew once."""
+    if not cached:
+        return NEXT_QUESTIONS * saved * rates.input
+    return NEXT_QUESTIONS * saved * rates.cached - anew * (rates.fresh - rates.cached)
+
+
+def lowerable(turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed) -> list[tuple[int, int]]:
+    """Turn and number of the older pictures that low detail makes cheaper, but for those that people hold."""
+    return [
+        (index, picture.number)
+        for index, (turn, size) in enumerate(zip(turns[:-1], sizes, strict=False))
+        for picture in turn.pictures
+        if kept(picture, shed)
+        and picture.mark not in ("pinned", "high")
+        and picture.number not in shed.lowered
+        and size.low[picture.number] < size.full[picture.number]
+    ]
+
+
 def taken(sizes: Sequence[Size], shed: Shed, ask: Ask) -> Room:
     """What a request takes of its room."""
     total = TURN_TOKENS + tokens.text(ask.instructions)
     weight = count = 0
     for index, size in enumerate(sizes):
         if index >= shed.first or size.full.keys() - shed.out:
-            total += size.text
-        for number, full in size.full.items():
-            if number in shed.out:
-                continue
-            total += size.low[number] if number in shed.lowered else full
+            total += size_of(size, shed)
+        for number in size.full.keys() - shed.out:
             weight += size.bytes[number]
-            count += 1
+            count += size.parts[number]
     return Room(total, weight, count)
+
+
+def size_of(size: Size, shed: Shed) -> int:
+    """Tokens of one turn, as it is sent."""
+    return size.text + sum(
+        size.low[number] if number in shed.lowered else full
+        for number, full in size.full.items()
+        if number not in shed.out
+    )
 
 
 def fits(taken: Room, room: Room) -> bool:
@@ -182,7 +272,9 @@ def fits(taken: Room, room: Room) -> bool:
     )
 
 
-def fitted(turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask) -> Fitted:
+def fitted(
+    turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask, room: Room
+) -> Fitted:
     """The turns with their marks set, without those that went whole."""
     sent = tuple(
         replace(turn, pictures=tuple(marked(picture, shed) for picture in turn.pictures))
@@ -198,6 +290,7 @@ def fitted(turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed, ask: Ask) -
         lowered=tuple(sorted(shed.lowered - shed.out)),
         left_out=tuple(sorted(shed.out)),
         turns_left_out=len(turns) - len(sent),
+        reason=FULL if room.rates is None else DEAR,
     )
 
 

@@ -1,6 +1,7 @@
 """Slack's payloads → nouns; pure. What is broken, a bot's or nobody's business becomes None."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.api import Json
@@ -13,56 +14,126 @@ POSTED = ("", "file_share", "thread_broadcast", "me_message")
 """Subtypes of what people post; all others are Slack's own words, such as somebody joining."""
 
 PLATFORM = "slack"
+CHANNEL_GONE = ("channel_deleted", "group_deleted")
+"""An archived channel is not among them: it can still be read, and brought back."""
+FILE_GONE = ("file_deleted", "file_change")
+STOPPED = ("agent_session_stopped", "message_stream_stopped")
+"""The second is the first one's earlier name."""
+ASKED = "ts-ask"
+"""The id of the block by which a post of ours is known as a question of a person."""
 
 
-def heard(body: Json, me: Identity) -> Message | Scope | None:
-    """What an event means to the bot: something said, something deleted, or nothing."""
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A person pressed Slack's own Stop."""
+
+    channel: str
+    root: str
+    posts: tuple[str, ...]
+    """The streams that Slack ended; none when nothing was streamed yet."""
+    person: str
+
+
+Heard = Message | Scope | Stopped
+
+
+def heard(body: Json, me: Identity) -> list[Heard]:
+    """What an event means to the bot: something said, something deleted or stopped, or nothing."""
     event = table(body.get("event"))
-    kind = text(event, "type")
     workspace = workspace_of(body, me)
-    channel = text(event, "channel")
-    if not workspace or not channel:
-        return None
+    kind, channel = text(event, "type"), text(event, "channel")
+    if not workspace:
+        return []
+    if kind in FILE_GONE:
+        return file_gone(event, workspace)
+    if not channel:
+        return []
+    if kind in CHANNEL_GONE:
+        return [Scope(PLATFORM, workspace, channel)]
+    if kind in STOPPED:
+        return [stopped(event, channel)]
     if kind == "app_mention":
-        return said(event, workspace, channel, me, mentioned=True)
-    if kind != "message":
-        return None
+        return listed(said(event, workspace, channel, me, mentioned=True))
+    return happened(event, workspace, channel, me) if kind == "message" else []
+
+
+def happened(event: Json, workspace: str, channel: str, me: Identity) -> list[Heard]:
+    """What became of a message."""
     subtype = text(event, "subtype")
     if subtype == "message_changed":
         return changed(event, workspace, channel, me)
     if subtype == "message_deleted":
-        return deleted(event, text(event, "deleted_ts"), workspace, channel, me)
-    if subtype in POSTED:
-        message = said(event, workspace, channel, me, mentioned=is_direct(event))
-        return message if message and concerns(message, event) else None
-    return None
+        return listed(deleted(event, text(event, "deleted_ts"), workspace, channel, me))
+    if subtype not in POSTED:
+        return []
+    message = said(event, workspace, channel, me, mentioned=is_direct(event))
+    return listed(message if message and concerns(message, event) else None)
 
 
-def changed(event: Json, workspace: str, channel: str, me: Identity) -> Message | Scope | None:
+def changed(event: Json, workspace: str, channel: str, me: Identity) -> list[Heard]:
     """An edit by a person; link previews and the bot's own updates change messages as well."""
     after, before = table(event.get("message")), table(event.get("previous_message"))
     if text(after, "subtype") == "tombstone":
         # A deleted message under which others stand: Slack keeps its place.
-        return deleted(event, text(after, "ts"), workspace, channel, me)
-    if edited_at(after) is None or edited_at(after) == edited_at(before):
-        return None
+        return listed(deleted(event, text(after, "ts"), workspace, channel, me))
     message = said(after, workspace, channel, me, mentioned=is_direct(event))
     if message is None:
-        return None
-    ours = concerns(message, after) or me.user in mentions(text(before, "text"))
-    return message if ours else None
+        return []
+    if not (concerns(message, after) or me.user in mentions(text(before, "text"))):
+        return []
+    gone = present(before) - present(after)
+    scopes = [
+        Scope(PLATFORM, workspace, channel, message=message.id, attachment=file)
+        for file in sorted(gone)
+    ]
+    edited = edited_at(after) is not None and edited_at(after) != edited_at(before)
+    return [*scopes, *([message] if edited else [])]
 
 
 def deleted(event: Json, ts: str, workspace: str, channel: str, me: Identity) -> Scope | None:
-    """A person's message that is gone."""
+    """A person's message that is gone, or one that the bot posted for a person."""
     before = table(event.get("previous_message"))
-    if timestamp(ts) is None or (before and by_bot(before, me)):
+    if timestamp(ts) is None or (before and by_bot(before, me) and not for_person(before)):
         return None
     root = text(before, "thread_ts") or (ts if before else None)
     known = not before or "thread_ts" in before or me.user in mentions(text(before, "text"))
-    if not known and not is_direct(event):
+    if not known and not for_person(before) and not is_direct(event):
         return None
     return Scope(PLATFORM, workspace, channel, root=root, message=ts)
+
+
+def file_gone(event: Json, workspace: str) -> list[Heard]:
+    """A file that somebody deleted, wherever it was posted: Slack does not say where."""
+    file = table(event.get("file"))
+    name = text(event, "file_id") or text(file, "id")
+    gone = text(event, "type") == "file_deleted" or text(file, "mode") == "tombstone"
+    return [Scope(PLATFORM, workspace, attachment=name)] if name and gone else []
+
+
+def stopped(event: Json, channel: str) -> Stopped:
+    """Which answers a person stopped by Slack's own control."""
+    streams = event.get("streaming_message_ts")
+    named = streams if isinstance(streams, list) else [streams, event.get("message_ts")]
+    posts = tuple(post for post in named if isinstance(post, str))
+    return Stopped(channel, text(event, "thread_ts"), posts, text(event, "user"))
+
+
+def present(message: Json) -> set[str]:
+    """The ids of a message's files that are there; a deleted one leaves a stub."""
+    return {
+        text(file, "id")
+        for file in items(message.get("files"))
+        if text(file, "id") and text(file, "mode") != "tombstone"
+    }
+
+
+def for_person(message: Json) -> bool:
+    """Whether a post of ours carries a person's question."""
+    return any(text(block, "block_id") == ASKED for block in items(message.get("blocks")))
+
+
+def listed(what: Heard | None) -> list[Heard]:
+    return [] if what is None else [what]
 
 
 def said(

@@ -1,17 +1,13 @@
 """What comes in, however it came: stored before it is acknowledged, or acknowledged and then answered."""
 
-import asyncio
 import logging
 from collections.abc import Coroutine
 
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.authorization.async_authorize import AsyncAuthorize
-from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from adapters.slack.api import Api, Json
 from adapters.slack.commands import ESTIMATE, Commands
+from adapters.slack.errands import Errands
 from adapters.slack.events import heard, text
 from adapters.slack.probe import Identity
 from bot.domain import Message, Scope
@@ -22,27 +18,14 @@ log = logging.getLogger("threadsight.slack")
 
 
 class Listeners:
-    """Hears events, commands, shortcuts and buttons; the transport brings the payloads."""
+    """Hears events, commands, shortcuts and buttons of one workspace; a transport brings the payloads."""
 
-    def __init__(self, api: Api, desk: Desk, me: Identity, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, api: Api, desk: Desk, me: Identity, errands: Errands) -> None:
         self.api = api
         self.desk = desk
         self.me = me
-        self.tasks = tasks
+        self.errands = errands
         self.commands = Commands(api, desk, me)
-
-    def app(self) -> AsyncApp:
-        """The Bolt app; all goes through one middleware, since Bolt acknowledges before its listeners run."""
-        app = AsyncApp(
-            name="threadsight",
-            logger=self.api.logger,
-            client=self.api.careful,
-            authorize=OneWorkspace(self.me, self.api.token),
-            signing_secret="",
-            ignoring_self_events_enabled=False,
-        )
-        app.middleware(self.hear)
-        return app
 
     async def hear(self, body: Json) -> BoltResponse:
         """Acknowledges by returning: whatever raises before is not acknowledged, and Slack sends it again."""
@@ -59,12 +42,12 @@ class Listeners:
 
     async def event(self, body: Json) -> None:
         """Returns once the event is stored, or is not our business."""
-        what = heard(body, self.me)
         try:
-            if isinstance(what, Message):
-                await self.desk.accept(what)
-            elif isinstance(what, Scope):
-                await self.retract(what)
+            for what in heard(body, self.me):
+                if isinstance(what, Message):
+                    await self.desk.accept(what)
+                elif isinstance(what, Scope):
+                    await self.retract(what)
         except ThreadsightError as error:
             log.warning("an event is not stored yet: %s", type(error).__name__)
             raise
@@ -81,40 +64,4 @@ class Listeners:
 
     def later(self, work: Coroutine[object, object, None]) -> None:
         """Does something after the acknowledgement; it fails alone."""
-        self.tasks.create_task(guarded(work))
-
-
-class OneWorkspace(AsyncAuthorize):
-    """Knows the one workspace of the token, so that Slack is not asked again at each event."""
-
-    def __init__(self, me: Identity, token: str) -> None:
-        self.me = me
-        self.token = token
-
-    async def __call__(
-        self,
-        *,
-        context: AsyncBoltContext,
-        enterprise_id: str | None,
-        team_id: str | None,
-        user_id: str | None,
-        actor_enterprise_id: str | None = None,
-        actor_team_id: str | None = None,
-        actor_user_id: str | None = None,
-    ) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=self.me.team,
-            bot_id=self.me.bot,
-            bot_user_id=self.me.user,
-            bot_token=self.token,
-        )
-
-
-async def guarded(work: Coroutine[object, object, None]) -> None:
-    try:
-        await work
-    except ThreadsightError as error:
-        log.warning("something was not done: %s", type(error).__name__)
-    except Exception as error:
-        log.error("something broke: %s", type(error).__name__)
+        self.errands.start(work)

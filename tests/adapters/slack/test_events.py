@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.events import heard, remembered
+from adapters.slack.events import Heard, Stopped, heard, remembered
 from adapters.slack.markup import harmless, readable
 from adapters.slack.probe import Identity
 from bot.domain import Attachment, Message, Scope, ThreadId
@@ -40,13 +40,18 @@ def event(**fields: object) -> dict[str, Any]:
 
 def said(**fields: object) -> Message:
     """The message that an event becomes."""
-    message = heard(event(**fields), ME)
+    return only(heard(event(**fields), ME))
+
+
+def only(found: list[Heard]) -> Message:
+    """The one message that was heard."""
+    [message] = found
     assert isinstance(message, Message)
     return message
 
 
 def test_a_mention_with_a_picture_becomes_a_question() -> None:
-    assert heard(recorded("app_mention_with_file"), ME) == Message(
+    assert only(heard(recorded("app_mention_with_file"), ME)) == Message(
         thread=HALL,
         id="1515449522.000016",
         author="U061F7AUR",
@@ -81,8 +86,8 @@ def test_a_follow_up_in_a_thread_is_handed_in_unaddressed() -> None:
 
 
 def test_chatter_in_a_channel_is_nobody_s_business() -> None:
-    assert heard(event(), ME) is None
-    assert heard(event(text="<@U2> look"), ME) is None
+    assert heard(event(), ME) == []
+    assert heard(event(text="<@U2> look"), ME) == []
 
 
 def test_every_direct_message_is_addressed() -> None:
@@ -90,7 +95,7 @@ def test_every_direct_message_is_addressed() -> None:
 
 
 def test_a_group_s_message_needs_a_mention() -> None:
-    assert heard(event(channel="G1", channel_type="mpim"), ME) is None
+    assert heard(event(channel="G1", channel_type="mpim"), ME) == []
     assert said(channel="G1", channel_type="mpim", text="<@U0LAN0Z89> hi").addressed
 
 
@@ -127,57 +132,60 @@ def test_who_speaks_to_somebody_else_is_seen(text: str, to_others: bool) -> None
     ],
 )
 def test_bots_slack_itself_and_broken_events_are_left_alone(fields: dict[str, object]) -> None:
-    assert heard(event(**({"text": "<@U0LAN0Z89> hi"} | fields)), ME) is None
+    assert heard(event(**({"text": "<@U0LAN0Z89> hi"} | fields)), ME) == []
 
 
 def test_the_workspace_is_that_of_the_bot_even_in_a_shared_channel() -> None:
     body = event(text="<@U0LAN0Z89> hi", team="T0OTHER", user_team="T0OTHER")
     body |= {"team_id": "T0OTHER", "authorizations": [{"team_id": "T0MINE"}]}
 
-    message = heard(body, ME)
+    message = only(heard(body, ME))
 
-    assert isinstance(message, Message)
     assert message.thread.workspace == "T0MINE"
 
 
 def test_a_person_s_edit_is_handed_in_with_its_time() -> None:
-    message = heard(recorded("message_changed_by_person"), ME)
+    message = only(heard(recorded("message_changed_by_person"), ME))
 
-    assert isinstance(message, Message)
     assert message.id == "1515449522.000016"
     assert message.edited_at == 1515449600.0
     assert message.text == "what is this, really?"
 
 
 def test_a_link_preview_is_no_edit() -> None:
-    assert heard(recorded("message_changed_by_preview"), ME) is None
+    assert heard(recorded("message_changed_by_preview"), ME) == []
 
 
 def test_the_bot_s_own_update_is_no_edit() -> None:
     body = recorded("message_changed_by_person")
     body["event"]["message"] |= {"user": ME.user, "bot_id": ME.bot}
 
-    assert heard(body, ME) is None
+    assert heard(body, ME) == []
 
 
 def test_a_mention_that_was_edited_away_is_still_told() -> None:
     body = recorded("message_changed_by_person")
     body["event"]["message"]["text"] = "never mind"
 
-    message = heard(body, ME)
+    message = only(heard(body, ME))
 
-    assert isinstance(message, Message)
     assert not message.addressed
 
 
 def test_a_deleted_question_is_retracted() -> None:
-    assert heard(recorded("message_deleted"), ME) == Scope(
-        "slack", "T061EG9R6", "C123ABC456", root="1515449522.000016", message="1515449522.000016"
-    )
+    assert heard(recorded("message_deleted"), ME) == [
+        Scope(
+            "slack",
+            "T061EG9R6",
+            "C123ABC456",
+            root="1515449522.000016",
+            message="1515449522.000016",
+        )
+    ]
 
 
 def test_a_deleted_root_with_replies_is_retracted_alone() -> None:
-    scope = heard(recorded("message_changed_to_tombstone"), ME)
+    [scope] = heard(recorded("message_changed_to_tombstone"), ME)
 
     assert isinstance(scope, Scope)
     assert scope.message == "1515449522.000016"
@@ -186,10 +194,95 @@ def test_a_deleted_root_with_replies_is_retracted_alone() -> None:
 def test_deleted_chatter_and_deleted_posts_of_bots_are_left_alone() -> None:
     body = recorded("message_deleted")
     body["event"]["previous_message"]["text"] = "just chatting"
-    assert heard(body, ME) is None
+    assert heard(body, ME) == []
 
     body["event"]["previous_message"] |= {"bot_id": ME.bot, "thread_ts": "1515449000.000001"}
-    assert heard(body, ME) is None
+    assert heard(body, ME) == []
+
+
+def changed_files(before: list[str], after: list[dict[str, object]]) -> dict[str, Any]:
+    """A message whose files changed, with nobody's edit."""
+    body = recorded("message_changed_by_person")
+    body["event"]["message"].pop("edited")
+    body["event"]["previous_message"]["files"] = [{"id": name, "mode": "hosted"} for name in before]
+    body["event"]["message"]["files"] = after
+    return body
+
+
+@pytest.mark.parametrize("left", [[], [{"id": "F1", "mode": "tombstone"}]])
+def test_a_file_that_left_its_message_goes_alone(left: list[dict[str, object]]) -> None:
+    body = changed_files(["F1", "F2"], [*left, {"id": "F2", "mode": "hosted"}])
+
+    assert heard(body, ME) == [
+        Scope("slack", "T061EG9R6", "C123ABC456", message="1515449522.000016", attachment="F1")
+    ]
+
+
+def test_a_file_that_an_edit_took_out_is_gone_and_the_edit_is_told() -> None:
+    body = changed_files(["F1"], [])
+    body["event"]["message"]["edited"] = {"user": "U061F7AUR", "ts": "1515449600.000000"}
+
+    scope, message = heard(body, ME)
+
+    assert isinstance(scope, Scope)
+    assert only([message]).attachments == ()
+
+
+def test_files_of_messages_that_are_nobody_s_business_are_left_alone() -> None:
+    body = changed_files(["F1"], [])
+    body["event"]["message"]["text"] = body["event"]["previous_message"]["text"] = "chatting"
+
+    assert heard(body, ME) == []
+
+
+def test_a_deleted_file_is_gone_wherever_it_was() -> None:
+    body = event(type="file_deleted", file_id="F1", channel=None)
+
+    assert heard(body, ME) == [Scope("slack", "T061EG9R6", attachment="F1")]
+
+
+@pytest.mark.parametrize(("mode", "gone"), [("tombstone", 1), ("hosted", 0)])
+def test_a_file_that_changed_is_gone_only_when_it_is(mode: str, gone: int) -> None:
+    body = event(type="file_change", file_id="F1", file={"id": "F1", "mode": mode}, channel=None)
+
+    assert len(heard(body, ME)) == gone
+
+
+@pytest.mark.parametrize("kind", ["channel_deleted", "group_deleted"])
+def test_a_deleted_channel_is_retracted(kind: str) -> None:
+    body = event(type=kind, channel="C1", user=None, ts=None, text=None)
+
+    assert heard(body, ME) == [Scope("slack", "T061EG9R6", "C1")]
+
+
+@pytest.mark.parametrize("kind", ["channel_archive", "group_archive", "channel_unarchive"])
+def test_an_archived_channel_can_still_be_read_and_keeps_all(kind: str) -> None:
+    assert heard(event(type=kind, channel="C1"), ME) == []
+
+
+@pytest.mark.parametrize("kind", ["agent_session_stopped", "message_stream_stopped"])
+def test_slack_s_own_stop_is_told_with_its_streams(kind: str) -> None:
+    body = event(type=kind, thread_ts="1.5", streaming_message_ts=["2.5", "3.5"], user="U1")
+
+    assert heard(body, ME) == [Stopped("C123ABC456", "1.5", ("2.5", "3.5"), "U1")]
+
+
+def test_a_question_that_the_bot_posted_for_a_person_is_retracted_when_it_is_deleted() -> None:
+    body = recorded("message_deleted")
+    asked = {"type": "section", "block_id": "ts-ask"}
+    body["event"]["previous_message"] |= {"bot_id": ME.bot, "user": ME.user, "blocks": [asked]}
+
+    [scope] = heard(body, ME)
+
+    assert isinstance(scope, Scope)
+    assert scope.message == "1515449522.000016"
+
+
+def test_a_mention_that_an_edit_adds_asks() -> None:
+    body = recorded("message_changed_by_person")
+    body["event"]["previous_message"]["text"] = "what is this?"
+
+    assert only(heard(body, ME)).addressed
 
 
 @pytest.mark.parametrize("mode", ["tombstone", "hidden_by_limit", "file_access", "external"])

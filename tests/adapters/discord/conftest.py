@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -10,7 +10,7 @@ import pytest
 from discord.gateway import KeepAliveHandler
 
 from adapters.discord import DiscordAdapter
-from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
+from bot.domain import Card, Claim, Command, Message, Person, PostId, Proposal, Scope, ThreadId
 from bot.errors import Outage
 from tests.servers.discord import DiscordServer
 
@@ -27,7 +27,13 @@ class FakeDesk:
         self.answers: dict[str, tuple[PostId, ...]] = {}
         """Message id → the posts that answered it."""
         self.card = Card("Estimate", "About $0.0034.")
-        self.pressed: list[tuple[str, str]] = []
+        self.pressed: list[tuple[str, Person]] = []
+        self.refusal: Card | None = None
+        """What the authors of messages are told."""
+        self.proposal: Proposal | None = None
+        """What a button turns out to stand for."""
+        self.marks: dict[tuple[str, str], str] = {}
+        """Workspace and channel → the newest message that was read there."""
         self.hold = asyncio.Event()
         self.hold.set()
         self.away = 0
@@ -36,10 +42,11 @@ class FakeDesk:
         self.known: list[ThreadId] = []
         self._changed = asyncio.Event()
 
-    async def accept(self, message: Message) -> None:
+    async def accept(self, message: Message) -> Card | None:
         self._stumble()
         self.messages.append(message)
         self._changed.set()
+        return self.refusal
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         self._stumble()
@@ -50,6 +57,15 @@ class FakeDesk:
     async def recent(self, platform: str, workspace: str) -> list[ThreadId]:
         return [thread for thread in self.known if thread.workspace == workspace]
 
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        self._stumble()
+        return {channel: mark for (at, channel), mark in self.marks.items() if at == workspace}
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        self._stumble()
+        self.marks[workspace, channel] = message
+        self._changed.set()
+
     async def last_seen(self, platform: str) -> float | None:
         self._stumble()
         return self.seen
@@ -59,9 +75,9 @@ class FakeDesk:
         await self.hold.wait()
         return self.card
 
-    async def press(self, button: str, person: str) -> Card | None:
+    async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.pressed.append((button, person))
-        return Card("Too late", "It is answered.") if button == "late" else None
+        return Card("Too late", "It is answered.") if button == "late" else self.proposal
 
     async def until(self, count: int) -> list[Message]:
         """Waits until so many messages were handed in."""

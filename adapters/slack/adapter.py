@@ -7,15 +7,19 @@ import aiohttp
 
 from adapters.slack.api import Api, Refused
 from adapters.slack.draft import SlackDraft
+from adapters.slack.errands import Errands
 from adapters.slack.events import PLATFORM, remembered
 from adapters.slack.files import Files
-from adapters.slack.listeners import Listeners
-from adapters.slack.probe import Identity, identify, probe
+from adapters.slack.homes import Home, OneHome
+from adapters.slack.probe import Identity, probe
+from adapters.slack.reception import Reception
 from adapters.slack.socket import MAX_WAIT_SECONDS, PING_SECONDS, WAIT_SECONDS, Socket
 from adapters.slack.thread import Thread
 from bot.domain import Attachment, Check, Claim, Message
 from bot.errors import SetupError, TransientError
 from bot.ports import Desk
+
+GRACE_SECONDS = 5.0  # What is under way may take so long to end when the bot is told to stop.
 
 log = logging.getLogger("threadsight.slack")
 
@@ -42,24 +46,20 @@ class SlackAdapter:
         self.files = Files(
             self.api, max_file_bytes=max_file_bytes, download_seconds=download_seconds
         )
-        self.me: Identity | None = None
-        self.asking = asyncio.Lock()
+        self.home = Home(self.api)
 
     async def listen(self, desk: Desk) -> None:
         """Hands every message to the desk until cancelled, and acknowledges only what the desk has stored.
 
         Raises SetupError when a token or a scope will not do; waits when Slack is away.
         """
-        me = await self.patiently()
-        refusal: SetupError | None = None
-        async with asyncio.TaskGroup() as tasks:
-            app = Listeners(self.api, desk, me, tasks).app()
-            try:
-                await Socket(self.api, app, self.app_token, self.ping_seconds).run()
-            except SetupError as error:
-                refusal = error  # A task group would wrap it, and nobody waits for a group.
-        if refusal is not None:
-            raise refusal
+        await self.patiently()
+        errands = Errands()
+        receive = Reception(OneHome(self.home), desk, errands).receive
+        try:
+            await Socket(self.api, receive, self.app_token, self.ping_seconds).run()
+        finally:
+            await errands.end(GRACE_SECONDS)
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         """Reads a file; raises PictureUnseen or TransientError."""
@@ -70,7 +70,7 @@ class SlackAdapter:
         thread = message.thread
         if thread.root == message.id:
             return []
-        me = await self.identity()
+        me = await self.home.identity()
         try:
             found = await Thread(self.api, message).replies(latest=message.id)
         except (Refused, SetupError) as error:
@@ -83,7 +83,7 @@ class SlackAdapter:
 
     def draft(self, claim: Claim) -> SlackDraft:
         """The reply to the claimed message."""
-        return SlackDraft(self.api, self.identity, claim)
+        return SlackDraft(self.api, self.home.identity, claim)
 
     async def administers(self, workspace: str, person: str) -> bool:
         """Whether Slack calls this person an administrator or owner of the workspace."""
@@ -93,19 +93,12 @@ class SlackAdapter:
         """What `doctor` says of the tokens and the scopes."""
         return await probe(self.api, self.app_token)
 
-    async def identity(self) -> Identity:
-        """Who the bot is; Slack is asked once."""
-        async with self.asking:
-            if self.me is None:
-                self.me = await identify(self.api)
-            return self.me
-
     async def patiently(self) -> Identity:
         """Who the bot is, however long Slack is away."""
         wait = WAIT_SECONDS
         while True:
             try:
-                return await self.identity()
+                return await self.home.identity()
             except TransientError as error:
                 log.warning("not reachable: %s", error.sentence)
                 await asyncio.sleep(max(wait, error.retry_after or 0.0))

@@ -5,17 +5,15 @@ import logging
 import time
 from contextlib import suppress
 
-from slack_bolt.adapter.socket_mode.async_internals import (
-    run_async_bolt_app,
-    send_async_response,
-)
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from adapters.slack.api import Api
+from adapters.slack.events import table
 from adapters.slack.probe import connection
+from adapters.slack.reception import Receive
 from bot.errors import SetupError, ThreadsightError, TransientError
 
 PING_SECONDS = 5.0  # A connection is given up after four pings without an answer.
@@ -30,7 +28,9 @@ log = logging.getLogger("threadsight.slack")
 class Socket(SocketModeClient):
     """The SDK's client, which ends when the app token will never do and is told apart from an outage."""
 
-    def __init__(self, api: Api, app: AsyncApp, app_token: str, ping_seconds: float) -> None:
+    def __init__(
+        self, api: Api, receive: Receive, app_token: str, ping_seconds: float = PING_SECONDS
+    ) -> None:
         super().__init__(
             app_token=app_token,
             logger=api.logger,
@@ -40,7 +40,7 @@ class Socket(SocketModeClient):
         if api.local:
             self.proxy = None  # The SDK reads the environment's proxy, but not its exceptions.
         self.api = api
-        self.app = app
+        self.receive = receive
         self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.socket_mode_request_listeners.append(self.handle)
 
@@ -53,10 +53,16 @@ class Socket(SocketModeClient):
             await self.shut()
 
     async def handle(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Acknowledges an envelope once the app has answered it well."""
+        """Acknowledges an envelope once it is taken in; Slack sends again what is not acknowledged."""
         started = time.time()
-        response = await run_async_bolt_app(self.app, request)
-        await send_async_response(client, request, response, started)
+        try:
+            response = await self.receive(table(request.payload))
+        except ThreadsightError as error:
+            log.warning("an envelope is not acknowledged: %s", type(error).__name__)
+        except Exception as error:
+            log.error("an envelope broke: %s", type(error).__name__)
+        else:
+            await send_async_response(client, request, response, started)
 
     async def connect(self) -> None:
         """Connects; the SDK alone would try an address that Slack gave for one use again and again."""

@@ -434,8 +434,23 @@ class PictureEstimate:
     """Detail → width and height in pixels that the model sees."""
     tokens: Mapping[str, int | None] = field(default_factory=dict)
     """Detail → tokens; None where the model refuses the picture at that detail."""
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
+    """Detail → USD for those tokens; nothing where the price is unknown."""
     error: str = ""
     """Why it cannot be seen; also `size unknown` for a linked picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """The same question to another model."""
+
+    model: str
+    detail: Detail
+    certainty: Literal["documented", "assumed"]
+    input_cost: Decimal
+    """USD."""
+    most: Decimal
+    """USD, with the answer at its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +477,11 @@ class Estimate:
     """Input of the next question in the thread, if the answer takes half of its limit."""
     follow_up_cost: Decimal | None
     price_source: str
+    thread_tokens: int = 0
+    """What the thread holds already, and is sent again with every question."""
+    thread_pictures: tuple[int, ...] = ()
+    """Numbers of the thread's pictures among it."""
+    others: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class SlackAdapter:
 
     async def administers(self, workspace: str, person: str) -> bool:
         """Whether Slack calls this person an administrator or owner of the workspace."""
-        return False
+        return await self.home.people.administers(workspace, person)
 
     async def probe(self) -> list[Check]:
         """What `doctor` says of the tokens and the scopes."""

@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from adapters.slack.api import Api
+from adapters.slack.people import People
 from adapters.slack.probe import Identity, identify
 
 
@@ -13,6 +14,7 @@ class Home:
     def __init__(self, api: Api, me: Identity | None = None) -> None:
         self.api = api
         self.me = me
+        self.people = People(api)
         self.asking = asyncio.Lock()
 
     async def identity(self) -> Identity:

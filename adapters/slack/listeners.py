@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from slack_bolt.response import BoltResponse
 
@@ -9,7 +10,9 @@ from adapters.slack.api import Api, Json
 from adapters.slack.commands import ESTIMATE, Commands
 from adapters.slack.errands import Errands
 from adapters.slack.events import heard, text
+from adapters.slack.people import groups_of
 from adapters.slack.probe import Identity
+from adapters.slack.refusals import Refusals
 from bot.domain import Message, Scope
 from bot.errors import ThreadsightError
 from bot.ports import Desk
@@ -26,6 +29,7 @@ class Listeners:
         self.me = me
         self.errands = errands
         self.commands = Commands(api, desk, me)
+        self.refusals = Refusals(api)
 
     async def hear(self, body: Json) -> BoltResponse:
         """Acknowledges by returning: whatever raises before is not acknowledged, and Slack sends it again."""
@@ -45,12 +49,18 @@ class Listeners:
         try:
             for what in heard(body, self.me):
                 if isinstance(what, Message):
-                    await self.desk.accept(what)
+                    await self.accept(replace(what, groups=groups_of(body)))
                 elif isinstance(what, Scope):
                     await self.retract(what)
         except ThreadsightError as error:
             log.warning("an event is not stored yet: %s", type(error).__name__)
             raise
+
+    async def accept(self, message: Message) -> None:
+        """Returns once a message is stored; why it is not answered is told afterwards."""
+        card = await self.desk.accept(message)
+        if card is not None:
+            self.later(self.refusals.tell(message, card))
 
     async def retract(self, scope: Scope) -> None:
         """Erases what was deleted; the posts that answered it go afterwards."""

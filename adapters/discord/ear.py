@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from adapters.discord import events
@@ -112,7 +113,8 @@ class Ear:
             message = events.message(data, place, self._me, roles)
             changed = event == "MESSAGE_UPDATE" and events.has_thread(data)
             if message is not None and (message.addressed or place.is_thread or changed):
-                await self._desk.accept(message)
+                groups = self._places.groups(place, events.roles_of(data))
+                await self._desk.accept(replace(message, groups=groups))
 
         await persist(deliver)
 

@@ -44,6 +44,11 @@ def message(
     )
 
 
+def roles_of(data: Json) -> list[str]:
+    """The roles of whoever wrote a message or used a command in a server."""
+    return [role for role in strings(item(data, "member"), "roles") if role.isdecimal()]
+
+
 def context(data: Json, thread: ThreadId, me: str) -> Message | None:
     """A post that stood in a thread before the bot was called into it, whoever wrote it but the bot itself."""
     author = snowflake(item(data, "author"), "id")

@@ -1,6 +1,6 @@
 """Where messages stand: channels and threads as the gateway tells them, and the bot's own roles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from adapters.discord.wire import Json, item, items, number, snowflake
@@ -21,7 +21,9 @@ class Place:
     kind: int
     """Discord's channel type."""
     parent: str = ""
-    """The channel of a thread."""
+    """The channel of a thread, the category of a channel."""
+    owner: str = ""
+    """Who made a thread."""
     newest: int | None = 0
     """The id of the newest message when we heard of the place; None when Discord did not say."""
 
@@ -61,6 +63,7 @@ class Places:
             guild=snowflake(channel, "guild_id") or guild,
             kind=number(channel, "type") or 0,
             parent=snowflake(channel, "parent_id"),
+            owner=snowflake(channel, "owner_id"),
             newest=int(snowflake(channel, "last_message_id") or 0)
             if "last_message_id" in channel
             else None,
@@ -75,6 +78,13 @@ class Places:
     def of_guild(self, guild: str) -> Iterator[Place]:
         """All known places of a server."""
         return (place for place in self._places.values() if place.guild == guild)
+
+    def groups(self, place: Place, roles: Iterable[str]) -> tuple[str, ...]:
+        """All ids by which somebody with these roles may be allowed or denied in a place, but the place's own."""
+        channel = self.get(place.parent) if place.is_thread else place
+        category = channel.parent if channel is not None else ""
+        above = (place.parent,) if place.is_thread else ()
+        return tuple(each for each in (*roles, *above, category) if each)
 
     def own_roles(self, guild: str) -> frozenset[str]:
         """The roles that Discord made for the bot in a server; people mention them by mistake."""

@@ -39,6 +39,20 @@ async def test_every_form_of_a_mention_speaks_to_the_bot(
     assert (message.addressed, message.text) == (True, "hi")
 
 
+async def test_a_message_carries_the_ids_by_which_its_author_may_be_denied(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.add_channel("61", TEXT, parent_id="60")
+    await discord.gateway.dispatch("CHANNEL_CREATE", discord.channels["61"])
+    root = await discord.say(f"{MENTION} one", channel="61", member={"roles": ["7", "8"]})
+    await discord.open_thread(root["id"])
+    await discord.say("two", channel=root["id"], member={"roles": ["7"]})
+    first, second = await desk.until(2)
+
+    assert first.groups == ("7", "8", "60")
+    assert second.groups == ("7", "61", "60")
+
+
 async def test_chatter_bots_and_webhooks_are_not_handed_in(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:

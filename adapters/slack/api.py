@@ -21,6 +21,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from adapters.slack.live import Live
 from adapters.slack.pace import Gates, Pace
 from bot.errors import Outage, PermanentError, RateLimited, SetupError
 
@@ -140,9 +141,9 @@ class Api:
         self.starts = Pace(STARTS, STARTS_BURST)
         self.appends = Pace(APPENDS, APPENDS_BURST)
         self.updates = Pace(UPDATES, UPDATES_BURST)
-        self.streams = True
-        """False once Slack has said that it knows no streams."""
-        self.statuses = True
+        self.lacks = Gates()
+        """What Slack said that it does not have: asked for again after a while."""
+        self.live = Live()
         self._posts: dict[str, Pace] = {}
 
     def client(self, *handlers: AsyncRetryHandler, patience: float = PATIENCE_SECONDS) -> Client:

@@ -20,7 +20,9 @@ APPEND_SECONDS = 0.7  # between two pieces of one stream
 UPDATE_SECONDS = 1.5  # between two updates of one message
 RETRY_SECONDS = 0.1  # between two looks whether we may call again
 OUTAGE_SECONDS = 2.0  # before Slack is bothered again that did not answer
+LACKING_SECONDS = 600.0  # before a feature is tried again that Slack said it does not have
 STATUS = "is looking …"
+STREAMS, STATUSES = "streams", "statuses"
 UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled", "http_404")
 TOO_MUCH = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
@@ -160,13 +162,13 @@ class SlackDraft:
         return True
 
     async def set_status(self) -> None:
-        if not self.api.statuses or self.waiting:
+        if self.api.lacks.left(STATUSES) or self.waiting:
             return
         try:
             await self.thread.set_status(STATUS)
             self.waiting = True
         except Refused as error:
-            self.api.statuses = error.code not in UNKNOWN
+            self.lacking(STATUSES, error)
         except ThreadsightError as error:
             log.debug("no status: %s", type(error).__name__)
 
@@ -182,7 +184,7 @@ class SlackDraft:
 
     async def open_stream(self, wanted: str) -> bool:
         """Opens a stream if Slack gives us one."""
-        if not self.api.streams or not self.api.starts.take():
+        if self.api.lacks.left(STREAMS) or not self.api.starts.take():
             return False
         body = first(wanted)
         try:
@@ -193,11 +195,16 @@ class SlackDraft:
         except SetupError:
             return False
         except Refused as error:
-            self.api.streams = error.code not in UNKNOWN
+            self.lacking(STREAMS, error)
             return False
         self.streamed, self.waiting = body, False
         self.posts.append(self.stream)
         return True
+
+    def lacking(self, feature: str, error: Refused) -> None:
+        """Leaves alone for a while what Slack says that it does not have."""
+        if error.code in UNKNOWN:
+            self.api.lacks.close(feature, LACKING_SECONDS)
 
     async def push(self, wanted: str) -> bool:
         """Brings what people see up to what is wanted."""
@@ -276,7 +283,7 @@ class SlackDraft:
 
     async def end_stream(self, post: PostId) -> None:
         """Closes what may be a stream, of ours or of a process that died: one that runs takes no update."""
-        if self.api.streams and post not in self.messages:
+        if post not in self.messages and not self.api.lacks.left(STREAMS):
             await self.thread.stop(post)
             self.messages.add(post)
 

@@ -97,6 +97,23 @@ async def test_a_slack_without_streams_and_statuses_is_asked_for_them_once(
     assert slack.calls["assistant.threads.setStatus"] == 1
 
 
+async def test_streams_that_slack_did_not_have_are_tried_again_after_a_while(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    now = 0.0
+    adapter.api.lacks.clock = lambda: now
+    slack.unknown = {"chat.startStream"}
+    await adapter.draft(claim(slack.post("what is this?"))).show("")
+    slack.unknown = set()
+    await adapter.draft(claim(slack.post("what is this?"))).show("")
+    before = slack.calls["chat.startStream"]
+    now = 601.0
+
+    await adapter.draft(claim(slack.post("what is this?"))).show("")
+
+    assert (before, slack.calls["chat.startStream"]) == (1, 2)
+
+
 async def test_a_direct_message_is_answered_in_its_thread(
     slack: SlackServer, adapter: SlackAdapter
 ) -> None:

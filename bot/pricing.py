@@ -187,6 +187,14 @@ def dollars(cost: Decimal) -> str:
     return f"${cost.quantize(SHOWN, ROUND_HALF_EVEN):,f}"
 
 
+def small(amount: Decimal) -> str:
+    """Dollars, also where they are fractions of a hundredth of a cent: `$0.0021`, `$0.000034`."""
+    if amount >= SHOWN or amount <= 0:
+        return dollars(amount)
+    exponent = amount.adjusted() - 1
+    return f"${amount.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN):f}"
+
+
 def sound(usage: Usage) -> bool:
     """Whether these are counts: whole, not negative, and no part more than the whole."""
     counts = (usage.input, usage.output, usage.cached, usage.cache_written)

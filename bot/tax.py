@@ -1,15 +1,14 @@
 """What a thread's earlier pictures cost with every question, and the buttons that act on it. Pure."""
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from bot import history, tokens
 from bot.domain import Answer, Ask, Picture, Usage
 from bot.history import Fitted
-from bot.pricing import Prices, Rates, dollars
+from bot.pricing import Prices, Rates, small
 
 HALF = Decimal("0.5")
-SHOWN = Decimal("0.0001")
 
 
 def buttons(
@@ -92,11 +91,3 @@ def gained(picture: Picture, ask: Ask) -> int:
     high = tokens.rule(ask.model).count(picture.width, picture.height, "high")
     # A document's size is its first page's; the others are taken to be like it.
     return 0 if now is None or high is None else max(0, high * len(picture.images) - now)
-
-
-def small(amount: Decimal) -> str:
-    """Dollars, also where they are fractions of a hundredth of a cent: `$0.0021`, `$0.000034`."""
-    if amount >= SHOWN or amount <= 0:
-        return dollars(amount)
-    exponent = amount.adjusted() - 1
-    return f"${amount.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN):f}"

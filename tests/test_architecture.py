@@ -30,7 +30,19 @@ ALLOWED: dict[str, set[str]] = {
     "bot.images": {"bot.domain", "bot.errors", "bot.tokens", "bot.images"},
     "bot.model": {"bot.domain", "bot.errors", "bot.tokens", "bot.pricing", "bot.model"},
     "bot.offline": {"bot.domain", "bot.errors", "bot.tokens", "bot.offline"},
-    "bot.commands": {"bot.domain", "bot.tokens", "bot.pricing", "bot.history", "bot.footer"},
+    "bot.drawing": {"bot.domain", "bot.pricing", "bot.tokens"},
+    "bot.commands": {
+        "bot.domain",
+        "bot.errors",
+        "bot.ports",
+        "bot.tokens",
+        "bot.pricing",
+        "bot.history",
+        "bot.footer",
+        "bot.drawing",
+        "bot.images",
+        "bot.proposals",
+    },
     "bot.desk": {"bot.domain", "bot.ports", "bot.commands", "bot.links"},
     "bot.facts": {"bot.domain", "bot.commands"},
     "bot.doctor": {"bot.domain", "bot.errors", "bot.settings", "bot.tokens", "bot.pricing"},
@@ -72,7 +84,7 @@ ALLOWED: dict[str, set[str]] = {
 
 # Which rooms may use what is not ours and not the standard library's.
 ELSEWHERE: dict[str, set[str]] = {
-    "PIL": {"bot.images", "bot.offline", "bot.doctor"},
+    "PIL": {"bot.images", "bot.drawing", "bot.offline", "bot.doctor"},
     "pillow_heif": {"bot.images"},
     "pypdfium2": {"bot.images"},
     "sqlalchemy": {"storage"},

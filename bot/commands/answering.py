@@ -5,9 +5,9 @@ from bot.commands.estimating import (
     Sized,
     chosen,
     estimate,
-    estimate_card,
     typed,
 )
+from bot.commands.telling import estimate_card
 from bot.domain import Ask, Card, Command
 from bot.pricing import Prices
 

@@ -1,4 +1,4 @@
-"""What a question would cost, before it is asked."""
+"""What a question would cost, before it is asked. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,24 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot import footer, history, tokens
-from bot.domain import Ask, Attachment, Card, Detail, Estimate, PictureEstimate, Usage
-from bot.pricing import Prices, dollars
+from bot.domain import Alternative, Ask, Attachment, Detail, Estimate, PictureEstimate, Usage
+from bot.history import Fitted
+from bot.pricing import Prices
 
 DETAILS: tuple[Detail, ...] = ("low", "high", "auto", "original")
-SIZE = re.compile(r"^(\d{1,6})\s*[x×*]\s*(\d{1,6})$", re.I)
+SIZE = re.compile(r"^(\d{1,9})\s*[x×*]\s*(\d{1,9})$", re.I)
 COUNT = re.compile(r"^[x×](\d{1,3})$", re.I)
 MAX_ESTIMATED = 100  # pictures in one estimate
+MAX_SIDE = 65_535  # pixels; no picture format that is read has longer sides
+MAX_COMPARED = 3
+# What people choose between, the cheapest family first; those of the installer's price file go before.
+COMPARED = ("gpt-5.6-luna", "gpt-5.4-mini", "gpt-5.6-terra", "gpt-5.6-sol")
 
 HOW_TO_SIZE = (
     "I did not understand `{word}`: write a size, how many and a detail, "
     "such as `1920x1080 x3 high`."
 )
+NO_SUCH_SIZE = "`{word}` is no picture's size: each side has 1 to 65,535 pixels."
 NOTHING_TO_ESTIMATE = (
     "I found no picture here: post one, or write its size, such as `1920x1080 x3 high`."
 )
@@ -33,19 +39,34 @@ class Sized:
     error: str = ""
 
     @classmethod
-    def of(cls, attachment: Attachment) -> "Sized":
+    def of(cls, attachment: Attachment, *, max_bytes: int | None = None) -> "Sized":
         """By the size that its platform tells."""
-        if attachment.linked or not (attachment.width and attachment.height):
+        if max_bytes is not None and (attachment.size or 0) > max_bytes:
+            megabytes = (attachment.size or 0) / 1e6
+            return cls(
+                attachment.name,
+                error=f"the file has {megabytes:,.0f} MB, and {max_bytes / 1e6:.0f} MB are read at "
+                "most; post it smaller",
+            )
+        width, height = attachment.width or 0, attachment.height or 0
+        if attachment.linked or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
             return cls(attachment.name, error="size unknown")
-        return cls(attachment.name, attachment.width, attachment.height)
+        return cls(attachment.name, width, height)
 
 
 def estimate(
-    pictures: Sequence[Sized], question: str, ask: Ask, prices: Prices, *, thread_tokens: int = 0
+    pictures: Sequence[Sized],
+    question: str,
+    ask: Ask,
+    prices: Prices,
+    *,
+    thread_tokens: int = 0,
+    thread: Fitted | None = None,
 ) -> Estimate:
     """What a question would cost before it is asked; `thread_tokens` is what its thread adds."""
     rule = tokens.rule(ask.model)
-    looked = tuple(look(picture, rule) for picture in pictures)
+    rates = prices.rates(ask.model)
+    looked = tuple(look(picture, rule, rates.input if rates else None) for picture in pictures)
     question_tokens = tokens.text(question)
     text_tokens = (
         question_tokens
@@ -73,7 +94,34 @@ def estimate(
         follow_up_tokens=follow_up,
         follow_up_cost=input_cost(follow_up, ask, prices),
         price_source=prices.source(ask.model),
+        thread_tokens=thread_tokens,
+        thread_pictures=numbers_of(thread),
     )
+
+
+def compared(
+    pictures: Sequence[Sized],
+    question: str,
+    ask: Ask,
+    prices: Prices,
+    *,
+    thread_tokens: int = 0,
+) -> tuple[Alternative, ...]:
+    """The same question to other models whose picture rule and price are known.
+
+    The thread's tokens are taken to be as many there.
+    """
+    others: list[Alternative] = []
+    for model in dict.fromkeys((*prices.own, *COMPARED)):
+        if tokens.plain(model) == tokens.plain(ask.model) or len(others) == MAX_COMPARED:
+            continue
+        told = estimate(
+            pictures, question, replace(ask, model=model), prices, thread_tokens=thread_tokens
+        )
+        if told.certainty == "unknown" or told.input_cost is None or told.most is None:
+            continue
+        others.append(Alternative(model, told.detail, told.certainty, told.input_cost, told.most))
+    return tuple(others)
 
 
 def input_cost(count: int | None, ask: Ask, prices: Prices) -> Decimal | None:
@@ -81,44 +129,25 @@ def input_cost(count: int | None, ask: Ask, prices: Prices) -> Decimal | None:
     return None if count is None else prices.cost(ask.model, Usage(input=count, output=0))
 
 
-def look(picture: Sized, rule: tokens.Rule) -> PictureEstimate:
-    """One picture at each detail that the model knows."""
+def look(picture: Sized, rule: tokens.Rule, price: Decimal | None) -> PictureEstimate:
+    """One picture at each detail that the model knows; `price` is USD a token."""
     if picture.error or picture.width is None or picture.height is None:
         return PictureEstimate(picture.name, error=picture.error or "size unknown")
     width, height = picture.width, picture.height
+    counts: dict[str, int | None] = {
+        level: rule.count(width, height, level) for level in rule.levels
+    }
     return PictureEstimate(
         picture.name,
         width,
         height,
         seen={level: rule.seen(width, height, level) for level in rule.levels},
-        tokens={level: rule.count(width, height, level) for level in rule.levels},
-    )
-
-
-def estimate_card(estimate: Estimate) -> Card:
-    """An estimate as people read it."""
-    lines = [
-        f"{number}. {picture_line(picture, estimate)}"
-        for number, picture in enumerate(estimate.pictures, start=1)
-    ]
-    lines += ["", *sum_lines(estimate)]
-    if any(picture.error for picture in estimate.pictures):
-        lines.append("Pictures without a figure above are not in the sum.")
-    if estimate.certainty == "assumed":
-        lines.append(f"The picture rule of {estimate.model} is not published; this one is assumed.")
-    return Card(f"Estimate for {estimate.model}, detail {estimate.detail}", "\n".join(lines))
-
-
-def brief(estimate: Estimate) -> str:
-    """An estimate in one line."""
-    if estimate.input_tokens is None:
-        return f"Before asking: the picture rule of {estimate.model} is unknown."
-    words = f"Before asking: about {estimate.input_tokens:,} tokens in"
-    if estimate.input_cost is None or estimate.most is None:
-        return f"{words}; the price of {estimate.model} is unknown."
-    return (
-        f"{words}, {dollars(estimate.input_cost)} on {estimate.model}; "
-        f"at most {dollars(estimate.most)} with the answer."
+        tokens=counts,
+        costs={
+            level: price * count
+            for level, count in counts.items()
+            if price is not None and count is not None
+        },
     )
 
 
@@ -138,8 +167,8 @@ def typed(text: str, ask: Ask) -> tuple[list[Sized], Ask]:
     for word in text.split():
         if size := SIZE.match(word):
             width, height = int(size[1]), int(size[2])
-            if not (width and height):
-                raise ValueError(HOW_TO_SIZE.format(word=footer.plain_name(word)))
+            if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+                raise ValueError(NO_SUCH_SIZE.format(word=footer.plain_name(word)))
             pictures.append(Sized("", width, height))
         elif (count := COUNT.match(word)) and pictures:
             times = max(1, min(int(count[1]), MAX_ESTIMATED))
@@ -151,45 +180,9 @@ def typed(text: str, ask: Ask) -> tuple[list[Sized], Ask]:
     return pictures[:MAX_ESTIMATED], ask
 
 
-def picture_line(picture: PictureEstimate, estimate: Estimate) -> str:
-    name = footer.plain_name(picture.name)
-    if picture.error:
-        return f"{name}: {picture.error}"
-    size = f"{name} {picture.width}×{picture.height}".strip()
-    if estimate.certainty == "unknown":
-        return f"{size}: tokens unknown"
-    levels = [
-        f"{level} {'refused' if count is None else f'{count:,}'} ({seen_words(picture, level)})"
-        for level, count in picture.tokens.items()
-    ]
-    return f"{size}: {' · '.join(levels)}"
-
-
-def seen_words(picture: PictureEstimate, level: str) -> str:
-    width, height = picture.seen[level]
-    return f"{width}×{height}"
-
-
-def sum_lines(estimate: Estimate) -> list[str]:
-    """What it comes to, in tokens and in dollars."""
-    instructions = estimate.text_tokens - estimate.question_tokens
-    text = f"Text: about {instructions:,} tokens of instructions"
-    if estimate.question_tokens:
-        text += f" and {estimate.question_tokens:,} of the question"
-    text += "."
-    if estimate.input_tokens is None:
-        return [text, f"The picture rule of {estimate.model} is unknown, so there is no sum."]
-    lines = [text, f"Question: about {estimate.input_tokens:,} tokens in"]
-    if estimate.input_cost is None or estimate.most is None:
-        lines[-1] += f"; the price of {estimate.model} is unknown."
-        return lines
-    lines[-1] += (
-        f", {dollars(estimate.input_cost)}; with an answer of at most {estimate.limit:,} tokens, "
-        f"at most {dollars(estimate.most)}."
-    )
-    if estimate.follow_up_tokens is not None and estimate.follow_up_cost is not None:
-        lines.append(
-            f"Next follow-up: about {estimate.follow_up_tokens:,} tokens in, "
-            f"{dollars(estimate.follow_up_cost)} (less when the provider has them cached)."
-        )
-    return [*lines, f"Price: {estimate.price_source}."]
+def numbers_of(thread: Fitted | None) -> tuple[int, ...]:
+    """The pictures that a thread sends again."""
+    if thread is None:
+        return ()
+    shown = (picture for turn in thread.turns for picture in turn.pictures)
+    return tuple(picture.number for picture in shown if picture.visible)

@@ -1,0 +1,243 @@
+"""Answers `estimate`: what a question would cost here and now, with a drawing and a button that asks it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from bot import drawing, history, images, proposals, tokens
+from bot.commands.estimating import (
+    NOTHING_TO_ESTIMATE,
+    Sized,
+    chosen,
+    compared,
+    estimate,
+    typed,
+)
+from bot.commands.telling import estimate_card
+from bot.domain import (
+    Ask,
+    Attachment,
+    Button,
+    Card,
+    Command,
+    Detail,
+    Drawing,
+    Estimate,
+    Message,
+    Proposal,
+    ThreadId,
+    Turn,
+)
+from bot.errors import PictureUnseen, ThreadsightError
+from bot.history import Fitted
+from bot.ports import Adapter, Store
+from bot.pricing import Prices, dollars
+
+FETCHED = 4  # files that are read for their size, where their platform does not tell it
+LOOKING_SECONDS = 6.0  # people wait for a card
+DRAWN_AT_ONCE = 2
+# What a drawing is made of: no more than it can show, whatever the estimate is for.
+DRAWN_MODEL = "gpt-4o"
+DRAWN_DETAIL: Detail = "high"
+
+
+class Estimator:
+    """Tells what a question would cost; never asks the model."""
+
+    def __init__(
+        self,
+        store: Store,
+        adapters: Mapping[str, Adapter],
+        prices: Prices,
+        *,
+        max_file_bytes: int,
+        history_tokens: int,
+    ) -> None:
+        """`prices` are what a provider takes, also where the offline model answers."""
+        self.store = store
+        self.adapters = adapters
+        self.prices = prices
+        self.max_file_bytes = max_file_bytes
+        self.history_tokens = history_tokens
+        self.pencils = asyncio.Semaphore(DRAWN_AT_ONCE)
+
+    async def card(
+        self, command: Command, ask: Ask, *, question_dollars: Decimal | None = None
+    ) -> Card:
+        """The card for a command, with the settings that hold in its place."""
+        ask = chosen(ask, command.options)
+        question = command.options.get("question", "")
+        seen: dict[str, bytes] = {}
+        pictures = await self.sizes(command, seen)
+        if not pictures:
+            try:
+                pictures, ask = typed(command.text, ask)
+            except ValueError as error:
+                return Card("Estimate", str(error))
+        thread = await self.thread(command, question, ask, question_dollars)
+        if not pictures and thread is None:
+            return Card("Estimate", NOTHING_TO_ESTIMATE)
+        added = adds(thread, question, ask)
+        told = estimate(pictures, question, ask, self.prices, thread_tokens=added, thread=thread)
+        others = compared(pictures, question, ask, self.prices, thread_tokens=added)
+        told = replace(told, others=others)
+        return replace(
+            estimate_card(told),
+            buttons=await self.buttons(command, question, told),
+            drawing=await self.drawn(command, told, thread, seen),
+        )
+
+    async def sizes(self, command: Command, seen: dict[str, bytes]) -> list[Sized]:
+        """The command's pictures; those whose size their platform does not tell are read, a few of them."""
+        given = [
+            Sized.of(attachment, max_bytes=self.max_file_bytes)
+            for attachment in command.attachments
+        ]
+        unsized = [
+            index
+            for index, (picture, attachment) in enumerate(
+                zip(given, command.attachments, strict=True)
+            )
+            if picture.error == "size unknown" and not attachment.linked
+        ]
+        for index in unsized[:FETCHED]:
+            given[index] = await self.measured(command, command.attachments[index], seen)
+        return given
+
+    async def measured(
+        self, command: Command, attachment: Attachment, seen: dict[str, bytes]
+    ) -> Sized:
+        """A picture by its own header."""
+        try:
+            data = await self.fetched(command, attachment)
+            width, height = await asyncio.to_thread(
+                images.measure, data, max_bytes=self.max_file_bytes
+            )
+        except PictureUnseen as error:
+            return Sized(attachment.name, error=error.sentence)
+        except (ThreadsightError, TimeoutError):
+            return Sized(attachment.name, error="size unknown")
+        seen[attachment.id] = data
+        return Sized(attachment.name, width, height)
+
+    async def thread(
+        self, command: Command, question: str, ask: Ask, question_dollars: Decimal | None
+    ) -> Fitted | None:
+        """What the thread sends again with its next question; None where nothing was said yet.
+
+        A picture that the command points at is counted once, as its own.
+        """
+        if not command.root:
+            return None
+        turns = await self.store.conversation(place(command))
+        mine = {attachment.id for attachment in command.attachments}
+        turns = [
+            replace(turn, pictures=tuple(p for p in turn.pictures if p.attachment.id not in mine))
+            for turn in turns
+            if turn.message != command.message or turn.role == "assistant"
+        ]
+        if not turns:
+            return None
+        room = history.room(
+            ask, self.prices, most_tokens=self.history_tokens, question_dollars=question_dollars
+        )
+        whole = [*turns, Turn("user", question, command.author)]
+        return await asyncio.to_thread(history.fit, whole, ask, room)
+
+    async def buttons(self, command: Command, question: str, told: Estimate) -> tuple[Button, ...]:
+        """What asks the question as it was estimated, and at low detail where that is cheaper."""
+        able = any(not picture.error for picture in told.pictures) and command.attachments
+        if not able and not (told.thread_pictures and question):
+            return ()
+        buttons = [await self.asking(command, question, told, told.detail, "Ask now")]
+        if told.detail != "low" and (saved := saved_at_low(told)) and able:
+            label = f"Ask at low detail (−{dollars(saved)})"
+            buttons.append(await self.asking(command, question, told, "low", label))
+        return (replace(buttons[0], style="primary"), *buttons[1:])
+
+    async def asking(
+        self, command: Command, question: str, told: Estimate, detail: Detail, label: str
+    ) -> Button:
+        """A button that posts the question for whoever asked for the estimate."""
+        proposal = Proposal(
+            place=place(command),
+            author=command.author,
+            text=question,
+            attachments=command.attachments,
+            options={"model": told.model, "detail": detail},
+            source=command.message,
+        )
+        token = await self.store.offer_card(
+            proposal.place,
+            command.author,
+            "ask",
+            proposals.packed(proposal),
+            message=command.message,
+        )
+        return Button(label, token)
+
+    async def drawn(
+        self, command: Command, told: Estimate, thread: Fitted | None, seen: Mapping[str, bytes]
+    ) -> Drawing | None:
+        """What the model sees of the first picture; a card without it says the same in words."""
+        first = next((index for index, p in enumerate(told.pictures) if not p.error), None)
+        if first is None:
+            return None
+        try:
+            async with asyncio.timeout(LOOKING_SECONDS), self.pencils:
+                data = None
+                if command.attachments:
+                    data = await self.shown(command, command.attachments[first], seen)
+                return await asyncio.to_thread(drawing.estimate, told, told.pictures[first], data)
+        except (ThreadsightError, TimeoutError):
+            return None
+
+    async def shown(
+        self, command: Command, attachment: Attachment, seen: Mapping[str, bytes]
+    ) -> bytes:
+        """A picture in a form that we made ourselves, small enough to draw."""
+        data = seen.get(attachment.id) or await self.fetched(command, attachment)
+        prepared = await asyncio.to_thread(
+            images.prepare, data, DRAWN_MODEL, DRAWN_DETAIL, max_bytes=self.max_file_bytes
+        )
+        return prepared.data
+
+    async def fetched(self, command: Command, attachment: Attachment) -> bytes:
+        """A file from its platform; never stored."""
+        adapter = self.adapters[command.platform]
+        message = Message(
+            thread=place(command),
+            id=command.message,
+            author=command.author,
+            text="",
+            sent_at=0.0,
+            attachments=command.attachments,
+        )
+        async with asyncio.timeout(LOOKING_SECONDS):
+            return await adapter.fetch(message, attachment)
+
+
+def place(command: Command) -> ThreadId:
+    """Where a command was given."""
+    return ThreadId(command.platform, command.workspace, command.channel, command.root or "")
+
+
+def adds(thread: Fitted | None, question: str, ask: Ask) -> int:
+    """The tokens that a thread adds to a question, which is counted apart from it."""
+    if thread is None:
+        return 0
+    own = tokens.text(question) + tokens.text(ask.instructions) + 2 * history.TURN_TOKENS
+    return max(0, thread.tokens - own)
+
+
+def saved_at_low(told: Estimate) -> Decimal:
+    """USD that the estimate's pictures cost less at low detail; 0 where nobody can tell."""
+    return sum(
+        (
+            max(Decimal(0), picture.costs[told.detail] - picture.costs["low"])
+            for picture in told.pictures
+            if told.detail in picture.costs and "low" in picture.costs
+        ),
+        Decimal(0),
+    )

@@ -72,7 +72,7 @@ class SlackAdapter:
             return []
         me = await self.home.identity()
         try:
-            found = await Thread(self.api, message).replies(latest=message.id)
+            found = await Thread(self.api, thread, message.author).replies(latest=message.id)
         except (Refused, SetupError) as error:
             log.info("the thread cannot be read: %s", type(error).__name__)
             return []

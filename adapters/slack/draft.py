@@ -46,7 +46,7 @@ class SlackDraft:
         self.clock = clock
         self.question = claim.message.id
         self.channel = claim.message.thread.channel
-        self.thread = Thread(api, claim.message)
+        self.thread = Thread(api, claim.message.thread, claim.message.author)
         self.posts: list[PostId] = list(claim.posts)
         # A thread's first claim is its very first try: there is nothing that we could have posted.
         self.looked = claim.number <= 1 and not claim.posts

@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from adapters.slack.api import CALL_SECONDS, HASTY_SECONDS, Api, Json, Refused
 from adapters.slack.blocks import Part
 from adapters.slack.events import items, table, text
 from adapters.slack.probe import Identity
-from bot.domain import Message, PostId
-from bot.errors import PermanentError, RateLimited, ThreadsightError
+from bot.domain import PostId, ThreadId
+from bot.errors import PermanentError, RateLimited, ThreadsightError, TransientError
 
 STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
 QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
 PAGES = 10
+ERASE_TRIES = 5
+ERASE_PAUSE_SECONDS = 1.0
+ERASE_WAIT_SECONDS = 60.0  # the longest, whatever Slack asks for
 VANISHED = "The message that I was to answer is gone."
 
 log = logging.getLogger("threadsight.slack")
@@ -21,11 +25,13 @@ log = logging.getLogger("threadsight.slack")
 class Thread:
     """The thread of a message; what may be lost is called hastily, what must not be carefully."""
 
-    def __init__(self, api: Api, question: Message) -> None:
+    def __init__(self, api: Api, place: ThreadId, asker: str) -> None:
         self.api = api
-        self.question = question
-        self.channel = question.thread.channel
-        self.root = question.thread.root
+        self.channel = place.channel
+        self.root = place.root
+        """Empty for the channel itself."""
+        self.workspace = place.workspace
+        self.asker = asker
 
     async def set_status(self, status: str) -> None:
         """The line under the thread; Slack drops it at the next post or after two minutes."""
@@ -43,8 +49,8 @@ class Thread:
                 channel=self.channel,
                 thread_ts=self.root,
                 markdown_text=markdown or None,
-                recipient_team_id=self.question.thread.workspace,
-                recipient_user_id=self.question.author,
+                recipient_team_id=self.api.live.team(self.asker, self.workspace),
+                recipient_user_id=self.asker,
             ),
             seconds=HASTY_SECONDS,
         )
@@ -61,7 +67,7 @@ class Thread:
 
     async def complete(self, stream: PostId, markdown: str, part: Part) -> None:
         """Adds the last words and the small print to a stream, and closes it."""
-        await self.api.call(
+        answer = await self.api.call(
             self.api.careful.chat_stopStream(
                 channel=self.channel,
                 ts=stream,
@@ -69,6 +75,7 @@ class Thread:
                 blocks=list(part.small),
             )
         )
+        await self.check(stream, answer)
 
     async def stop(self, post: PostId) -> None:
         """Closes a stream if the post is one."""
@@ -96,7 +103,7 @@ class Thread:
             answer = await self.api.call(
                 client.chat_postMessage(
                     channel=self.channel,
-                    thread_ts=self.root,
+                    thread_ts=self.root or None,
                     text=part.fallback,
                     blocks=part.blocks,
                     unfurl_links=False,
@@ -107,12 +114,17 @@ class Thread:
         except RateLimited as error:
             self.api.posts(self.channel).hold(error.retry_after or 1.0)
             raise
-        post, message = str(answer["ts"]), table(answer.get("message"))
-        if message and not text(message, "thread_ts") and await self.vanished():
-            # Slack has put the reply into the channel instead.
-            await self.delete(post)
-            raise PermanentError(VANISHED)
+        post = str(answer["ts"])
+        await self.check(post, answer)
         return post
+
+    async def check(self, post: PostId, answer: Json) -> None:
+        """Takes back a post that Slack put into the channel, since its thread is gone."""
+        message = table(answer.get("message"))
+        stray = bool(message) and not text(message, "thread_ts")
+        if self.root and stray and await self.vanished():
+            await erase(self.api, self.channel, [post])
+            raise PermanentError(VANISHED)
 
     async def vanished(self) -> bool:
         """Whether Slack says for sure that the message is gone under which the thread stood."""
@@ -160,6 +172,20 @@ class Thread:
             if not cursor:
                 break
         return found
+
+
+async def erase(api: Api, channel: str, posts: Sequence[PostId]) -> None:
+    """Deletes posts of the bot, however long Slack makes it wait; what is gone already is no error."""
+    for post in posts:
+        for attempt in range(1, ERASE_TRIES + 1):
+            try:
+                await api.delete(channel, post)
+                break
+            except TransientError as error:
+                log.info("a post is not deleted yet: %s", type(error).__name__)
+                if attempt < ERASE_TRIES:
+                    wait = error.retry_after or ERASE_PAUSE_SECONDS * attempt
+                    await asyncio.sleep(min(wait, ERASE_WAIT_SECONDS))
 
 
 def is_own(message: Json, me: Identity) -> bool:

@@ -4,11 +4,17 @@ import re
 from collections.abc import Iterable, Mapping
 
 from bot import tokens
-from bot.domain import Answer, Ask, Finish, Picture, Spent
-from bot.history import Fitted
+from bot.domain import Answer, Ask, Finish, Mark, Picture, Spent
+from bot.history import Fitted, named
 from bot.pricing import dollars
 
 MAX_NAME = 40  # characters of a file's name that a receipt shows
+MARKED: Mapping[Mark, str] = {
+    "low": "at low detail",
+    "high": "at high detail",
+    "pinned": "pinned",
+    "dropped": "left out",
+}
 ENDINGS: Mapping[Finish, str] = {
     "length": "the answer reached its limit of tokens: ask for the rest, or raise BOT_MAX_TOKENS",
     "filtered": "the provider's content filter ended the answer: ask differently",
@@ -19,9 +25,22 @@ ENDINGS: Mapping[Finish, str] = {
 def footer(answer: Answer, fitted: Fitted, thread: Spent) -> tuple[str, ...]:
     """Two lines: the answer's own usage and price, then where the money of this thread goes.
 
-    `thread` is what the thread had cost before this answer.
+    `thread` is what the thread had cost before this answer. A third line says which marks hold.
     """
-    return first_line(answer), second_line(answer, fitted, thread)
+    return first_line(answer), second_line(answer, fitted, thread), *marks(fitted)
+
+
+def marks(fitted: Fitted) -> tuple[str, ...]:
+    """A line for what people chose for the thread's pictures; it holds until they choose otherwise."""
+    ours = {*fitted.lowered, *fitted.left_out}
+    held: dict[Mark, list[int]] = {}
+    for picture in (picture for turn in fitted.turns for picture in turn.pictures):
+        if picture.mark and picture.number not in ours:
+            held.setdefault(picture.mark, []).append(picture.number)
+    if not held:
+        return ()
+    words = [f"{named(held[mark])} {MARKED[mark]}" for mark in MARKED if mark in held]
+    return (f"as you chose: {' · '.join(words)}",)
 
 
 def substitute(ask: Ask) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from bot import tokens
 from bot.domain import Detail, Drawing, Estimate, PictureEstimate
 from bot.pricing import small
 
-WIDTH = 1240  # pixels of a drawing; twice what a phone's chat is wide
+WIDTH = 1040  # pixels of a drawing; thrice what a phone's chat is wide, with letters to match
 MARGIN = 44
 GAP = 56  # between the two panels
+CAPTION_WIDTH = 440
 MOST_HEIGHT = 620  # of a panel's picture
 LARGEST_SCALE = 5.0  # a picture of one pixel stands in a patch of so many times its size
 FINEST_CELL = 5.0  # pixels; of finer squares only every other one, or fourth, … is drawn
@@ -150,16 +151,16 @@ def laid_out(heading: str, below: str, panels: Sequence[Panel], source: Image.Im
     stacked = len(panels) > 1 and min(aspect(panel) for panel in panels) > WIDE
     scale = scale_of(panels, stacked=stacked)
     sizes = [tuple(max(1, round(side * scale)) for side in panel.extent) for panel in panels]
-    caption = 122
-    top = MARGIN + 104
+    caption = 172
+    top = MARGIN + 112
     if stacked:
         height = top + sum(size[1] for size in sizes) + len(panels) * (caption + 28) + MARGIN - 40
     else:
         height = top + max(size[1] for size in sizes) + caption + MARGIN
     canvas = Image.new("RGB", (WIDTH, height), GROUND)
     draw = ImageDraw.Draw(canvas, "RGBA")
-    draw.text((MARGIN, MARGIN - 6), fitted(heading, 34), INK, font(34), stroke_width=0.6)
-    draw.text((MARGIN, MARGIN + 42), below, SOFT, font(24))
+    draw.text((MARGIN, MARGIN - 6), fitted(heading, 38), INK, font(38), stroke_width=0.7)
+    draw.text((MARGIN, MARGIN + 46), fitted(below, 27), SOFT, font(27))
     x, y = MARGIN, top
     columns = column_widths(sizes)
     for index, (panel, (_, tall)) in enumerate(zip(panels, sizes, strict=True)):
@@ -190,7 +191,7 @@ def scale_of(panels: Sequence[Panel], *, stacked: bool) -> float:
 
 def column_widths(sizes: Sequence[tuple[int, ...]]) -> list[int]:
     """Captions need their room also under a narrow picture."""
-    return [max(size[0], 430) for size in sizes]
+    return [max(size[0], CAPTION_WIDTH) for size in sizes]
 
 
 def painted(
@@ -259,18 +260,17 @@ def grid_lines(
 def captioned(draw: ImageDraw.ImageDraw, panel: Panel, at: tuple[int, int]) -> None:
     """Name, price and squares of one panel."""
     x, y = at
-    name = font(30)
-    draw.text((x, y), panel.level, INK, name, stroke_width=0.7)
-    after = x + draw.textlength(panel.level, name) + 14
+    name = font(36)
+    draw.text((x, y), panel.level, INK, name, stroke_width=0.8)
+    after = x + draw.textlength(panel.level, name) + 16
     if panel.chosen:
         words = "chosen"
-        length = draw.textlength(words, font(20))
-        draw.rounded_rectangle((after, y + 4, after + length + 22, y + 34), 15, ACCENT)
-        draw.text((after + 11, y + 7), words, GROUND, font(20))
-    draw.text((x, y + 42), panel.counted, INK, font(26))
-    draw.text(
-        (x, y + 78), f"{panel.width:,} x {panel.height:,} px · {panel.squares}", SOFT, font(20)
-    )
+        length = draw.textlength(words, font(25))
+        draw.rounded_rectangle((after, y + 4, after + length + 26, y + 40), 18, ACCENT)
+        draw.text((after + 13, y + 8), words, GROUND, font(25))
+    draw.text((x, y + 50), panel.counted, INK, font(32))
+    draw.text((x, y + 95), f"{panel.width:,} x {panel.height:,} px", SOFT, font(26))
+    draw.text((x, y + 128), panel.squares, SOFT, font(26))
 
 
 def opened(data: bytes | None, width: int, height: int) -> Image.Image:

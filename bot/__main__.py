@@ -20,6 +20,7 @@ from bot.settings import Settings
 
 WEB = Path("data") / "web"
 DEMO_FOLDER = Path("data") / "demo"
+MOST_DAYS = 36_500
 PORT = 8765  # the page's, unless it is in use
 
 
@@ -91,7 +92,10 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("pictures", nargs="+", metavar="PICTURE")
 
     sub = add("usage", usage, "Show the ledger: calls, tokens and dollars, by day and model.")
-    add_json(sub)
+    sub.add_argument("--days", type=days, metavar="N", help="of the last N days only")
+    export = sub.add_mutually_exclusive_group()
+    export.add_argument("--csv", action="store_true", help="export every call as a table")
+    export.add_argument("--json", action="store_true", help="the sums and every call as JSON")
     sub = add("doctor", examine, "Say what is configured, what is missing, and the mend.")
     add_json(sub)
     for name in ("slack", "discord"):
@@ -103,6 +107,13 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--terminal", action="store_true", help="a conversation here, with no page")
     add_page(sub, DEMO_FOLDER)
     return root
+
+
+def days(words: str) -> int:
+    """How many days; raises what argparse tells in words."""
+    if not words.isdecimal() or not 1 <= int(words) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"'{words}' is no number of days from 1 to {MOST_DAYS:,}")
+    return int(words)
 
 
 def add_choices(sub: argparse.ArgumentParser) -> None:

@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "bot.model": {"bot.domain", "bot.errors", "bot.tokens", "bot.pricing", "bot.model"},
     "bot.offline": {"bot.domain", "bot.errors", "bot.tokens", "bot.offline"},
     "bot.drawing": {"bot.domain", "bot.pricing", "bot.tokens"},
+    "bot.charting": {"bot.domain", "bot.drawing", "bot.pricing"},
     "bot.commands": {
         "bot.domain",
         "bot.errors",
@@ -40,6 +41,8 @@ ALLOWED: dict[str, set[str]] = {
         "bot.history",
         "bot.footer",
         "bot.drawing",
+        "bot.charting",
+        "bot.budgets",
         "bot.images",
         "bot.proposals",
     },
@@ -84,7 +87,7 @@ ALLOWED: dict[str, set[str]] = {
 
 # Which rooms may use what is not ours and not the standard library's.
 ELSEWHERE: dict[str, set[str]] = {
-    "PIL": {"bot.images", "bot.drawing", "bot.offline", "bot.doctor"},
+    "PIL": {"bot.images", "bot.drawing", "bot.charting", "bot.offline", "bot.doctor"},
     "pillow_heif": {"bot.images"},
     "pypdfium2": {"bot.images"},
     "sqlalchemy": {"storage"},

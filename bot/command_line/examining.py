@@ -2,6 +2,9 @@
 
 import argparse
 import asyncio
+import csv
+import sys
+import time
 from collections.abc import Sequence
 
 import aiohttp
@@ -13,20 +16,35 @@ from bot.command_line.serving import PLATFORMS
 from bot.domain import Check
 from bot.engine import secret
 from bot.model import Endpoint, probe
+from bot.ports import Store
 from bot.pricing import Prices
 from bot.settings import Settings
 from storage.store import migrate
 
+DAY_SECONDS = 86_400.0
+
 
 async def usage(parsed: argparse.Namespace, settings: Settings) -> int:
-    """Prints the ledger's sums."""
+    """Prints the ledger's sums, or exports all its rows."""
+    since = None if parsed.days is None else time.time() - parsed.days * DAY_SECONDS
     async with opened(settings) as store:
-        rows = await store.usage()
-    if parsed.json:
-        printed(facts.of_usage(rows))
-    else:
-        print(commands.usage_card(rows).text)
+        if parsed.csv:
+            await export(store, since)
+            return 0
+        rows = await store.usage(since=since)
+        if parsed.json:
+            printed(facts.of_usage(rows, [row async for row in store.ledger(since=since)]))
+        else:
+            print(commands.usage_card(rows).text)
     return 0
+
+
+async def export(store: Store, since: float | None) -> None:
+    """Prints the ledger's rows as a table, one after the other, however many there are."""
+    table = csv.DictWriter(sys.stdout, fieldnames=facts.CALL, lineterminator="\n")
+    table.writeheader()
+    async for row in store.ledger(since=since):
+        table.writerow(facts.cells(facts.of_call(row)))
 
 
 async def examine(parsed: argparse.Namespace, settings: Settings) -> int:

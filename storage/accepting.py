@@ -5,31 +5,32 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, tuple_, update
 
-from bot.domain import Attachment, Message, ThreadId
-from storage import erasure
+from bot.domain import Attachment, Message
+from storage import cutting, erasure
 from storage.claiming import WORK
 from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
+    attached,
     attachment_columns,
     message_columns,
     of_post,
     tidy,
     to_message,
-    with_forms,
+    to_thread,
 )
 from storage.tables import attachments, messages, threads
 
 
 def accept(
-    transaction: Transaction, message: Message, quiet_seconds: float, retention_seconds: float
+    transaction: Transaction, message: Message, quiet_seconds: float, idle_seconds: float
 ) -> bool:
     """Whether the message is work now or soon."""
     arrived = erasure.survivor(transaction, tidy(message))
     if arrived is None:
         return False
     now = transaction.now()
-    thread = home(transaction, arrived, now + retention_seconds)
+    thread = home(transaction, arrived, now, idle_seconds)
     known = transaction.first(select(messages).where(of_post(arrived)))
     if known is None:
         return add(transaction, thread, arrived, now)
@@ -58,6 +59,8 @@ def merge(known: Message, arrived: Message) -> Message:
         # One event may not know yet what another has understood.
         kind=other.kind if newest.kind == "context" else newest.kind,
         addressed=known.addressed or arrived.addressed,
+        # An edit does not repeat what a form or a button chose.
+        options={**other.options, **newest.options},
     )
 
 
@@ -74,15 +77,17 @@ def united(
     return known + tuple(each for each in arrived if each.id not in ids)
 
 
-def home(transaction: Transaction, message: Message, expires: float) -> Row[Any]:
-    """The thread that the message is known in, else the one that it names; locked and kept on."""
+def home(transaction: Transaction, message: Message, now: float, idle_seconds: float) -> Row[Any]:
+    """The thread that the message is known in, else the one that it belongs to; locked."""
     known_in = select(messages.c.thread).where(of_post(message)).scalar_subquery()
     known = transaction.run(
-        update(threads).where(threads.c.key == known_in).values(expires=expires).returning(threads)
+        update(threads).where(threads.c.key == known_in).values(touched=now).returning(threads)
     ).first()
     if known is not None:
         return known
     place = message.thread
+    if not place.root:
+        place = cutting.place_of(transaction, message, idle_seconds)
     named = {
         "platform": place.platform,
         "workspace": place.workspace,
@@ -91,8 +96,8 @@ def home(transaction: Transaction, message: Message, expires: float) -> Row[Any]
     }
     return transaction.run(
         transaction.insert(threads)
-        .values(**named, claim=0, numbered=0, expires=expires)
-        .on_conflict_do_update(index_elements=list(named), set_={"expires": expires})
+        .values(**named, claim=0, numbered=0, touched=now)
+        .on_conflict_do_update(index_elements=list(named), set_={"touched": now})
         .returning(threads)
     ).one()
 
@@ -131,9 +136,8 @@ def combine(
     quiet_until: float,
 ) -> bool:
     """Merges a message with the one that is there; where its words changed, it is work again."""
-    place = ThreadId(thread.platform, thread.workspace, thread.channel, thread.root)
-    files = transaction.all(with_forms(messages.c.key == known.key))
-    before = to_message(known, place, files)
+    files = transaction.all(attached(messages.c.key == known.key))
+    before = to_message(known, to_thread(thread), files)
     after = merge(before, arrived)
     changed = differs(before, after)
     again = changed and after.addressed and is_last_question(transaction, known)
@@ -180,8 +184,10 @@ def waits_for_more(
 
 def differs(before: Message, after: Message) -> bool:
     """Whether an answer to the one is no answer to the other."""
-    return before.text != after.text or (
-        [each.id for each in before.attachments] != [each.id for each in after.attachments]
+    return (
+        before.text != after.text
+        or before.options != after.options
+        or [each.id for each in before.attachments] != [each.id for each in after.attachments]
     )
 
 
@@ -220,7 +226,7 @@ def refresh(
     """Brings the attachments up to date; those that stay keep their row and so their number."""
     known = {each.id: each for each in stored}
     kept = {each.id for each in after.attachments}
-    gone = [each for each in stored if each.id not in kept]
+    gone = [each.key for each in stored if each.id not in kept]
     erasure.drop_attachments(transaction, gone)
     for position, each in enumerate(after.attachments):
         if each.id in known:

@@ -11,13 +11,14 @@ from storage import money
 from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
+    attached,
     of_post,
     reply_columns,
     thread_parts,
     to_message,
     to_posts,
     to_reply,
-    with_forms,
+    to_thread,
     within,
 )
 from storage.tables import answers, calls, clean, messages, threads
@@ -114,7 +115,7 @@ def posted(transaction: Transaction, claim: Claim, posts: Sequence[PostId]) -> N
     )
 
 
-def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> None:
+def settle(transaction: Transaction, claim: Claim) -> None:
     """Ends the work on the message; the thread is due at once where more is waiting."""
     message = held(transaction, claim)
     now = transaction.now()
@@ -122,12 +123,7 @@ def settle(transaction: Transaction, claim: Claim, retention_seconds: float) -> 
     more = transaction.first(
         select(messages.c.key).where(messages.c.thread == message.thread, WORK).limit(1)
     )
-    release(
-        transaction,
-        message,
-        due=now if more is not None else None,
-        expires=now + retention_seconds,
-    )
+    release(transaction, message, due=now if more is not None else None, touched=now)
 
 
 def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: bool) -> None:
@@ -183,10 +179,9 @@ def take(
         .values(failures=messages.c.failures + 1)
     )
     money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
-    place = ThreadId(thread.platform, thread.workspace, thread.channel, thread.root)
-    files = transaction.all(with_forms(messages.c.key == message.key))
+    files = transaction.all(attached(messages.c.key == message.key))
     return Claim(
-        message=to_message(message, place, files),
+        message=to_message(message, to_thread(thread), files),
         number=number,
         version=message.version,
         failures=message.failures,
@@ -195,6 +190,7 @@ def take(
         until=until,
         reply=recorded(transaction, message),
         posts=to_posts(message.posts),
+        allowed=message.allowed == message.version,
     )
 
 

@@ -1,19 +1,25 @@
 """A thread as the model will read it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Claim, Message, Reply, ThreadId, Turn
 from bot.errors import Superseded
 from storage.claiming import NOT_OURS
 from storage.database import Transaction
+from storage.gallery import unnumbered
 from storage.rows import (
+    File,
     by_message,
+    heads,
     of_post,
     to_message,
     to_picture,
     to_reply,
+    to_thread,
     up_to,
     with_forms,
     within,
@@ -23,34 +29,67 @@ from storage.tables import answers, messages, threads
 
 def history(transaction: Transaction, claim: Claim) -> list[Turn]:
     """What people and bot said up to the claimed message, oldest first, in three queries."""
-    thread = claim.message.thread
     last = transaction.first(select(messages).where(of_post(claim.message)))
     if last is None:
         raise Superseded(NOT_OURS)
-    said = transaction.all(
+    said = or_(messages.c.kind != "command", messages.c.key == last.key)
+    rows = transaction.all(with_answers(and_(up_to(last), said)))
+    files = transaction.all(with_forms(up_to(last)))
+    told = turns(rows, claim.message.thread, files, numbers={})
+    # What was said to the question before it was asked anew is no part of what led to it.
+    return told[:-1] if told and told[-1].role == "assistant" else told
+
+
+def conversation(transaction: Transaction, thread: ThreadId) -> list[Turn]:
+    """All that people and bot said, with the numbers that new pictures will get."""
+    here = transaction.first(select(threads).where(within(thread)))
+    if here is None:
+        return []
+    said = messages.c.thread == here.key
+    rows = transaction.all(with_answers(and_(said, messages.c.kind != "command")))
+    files = transaction.all(with_forms(said))
+    numbers = {key: n for n, key in enumerate(unnumbered(files), start=here.numbered + 1)}
+    return turns(rows, thread, files, numbers)
+
+
+def with_answers(condition: ColumnElement[bool]) -> Select[Any]:
+    """Messages with what was said to them; an apology is no answer."""
+    return (
         select(messages, answers.c.text.label("answer"))
         .outerjoin(answers, (answers.c.message == messages.c.key) & answers.c.failed.is_(False))
-        .where(up_to(last), or_(messages.c.kind != "command", messages.c.key == last.key))
+        .where(condition)
         .order_by(messages.c.sent_at, messages.c.id)
     )
-    files = by_message(transaction.all(with_forms(up_to(last))))
-    turns: list[Turn] = []
+
+
+def turns(
+    said: Sequence[Row[Any]],
+    thread: ThreadId,
+    rows: Sequence[Row[Any]],
+    numbers: Mapping[int, int],
+) -> list[Turn]:
+    """A turn for each message and each answer; a picture that has no number gets one of these."""
+    files = by_message(rows)
+    told: list[Turn] = []
     for row in said:
-        turns.append(user_turn(row, thread, files.get(row.key, [])))
-        if row.answer is not None and row.key != last.key:
-            turns.append(Turn(role="assistant", text=row.answer, message=row.id))
-    return turns
+        told.append(user_turn(row, thread, files.get(row.key, []), numbers))
+        if row.answer is not None:
+            told.append(Turn(role="assistant", text=row.answer, message=row.id))
+    return told
 
 
-def user_turn(row: Row[Any], thread: ThreadId, files: list[Row[Any]]) -> Turn:
+def user_turn(
+    row: Row[Any], thread: ThreadId, files: Sequence[File], numbers: Mapping[int, int]
+) -> Turn:
     """What a person said, with the pictures that came with it."""
-    message: Message = to_message(row, thread, files)
+    message = to_message(row, thread, heads(files))
+    given = ((each, each[0].number or numbers.get(each[0].key)) for each in files)
     return Turn(
         role="user",
         text=message.text,
         author=message.author,
         message=message.id,
-        pictures=tuple(to_picture(each, message) for each in files if each.number is not None),
+        pictures=tuple(to_picture(each, message, number) for each, number in given if number),
     )
 
 
@@ -90,10 +129,10 @@ def recent(transaction: Transaction, platform: str, workspace: str, most: int) -
     rows = transaction.all(
         select(threads)
         .where(threads.c.platform == platform, threads.c.workspace == workspace)
-        .order_by(threads.c.expires.desc())
+        .order_by(threads.c.touched.desc())
         .limit(most)
     )
-    return [ThreadId(row.platform, row.workspace, row.channel, row.root) for row in rows]
+    return [to_thread(row) for row in rows]
 
 
 def last_seen(transaction: Transaction, platform: str) -> float | None:

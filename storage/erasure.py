@@ -5,29 +5,39 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, and_, case, delete, exists, or_, select, update
+from sqlalchemy import Row, Select, Table, and_, case, delete, exists, or_, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain import Message, PostId, Scope
-from storage import money
+from bot.domain import Message, Post, PostId, Scope, ThreadId
+from storage import money, retention
 from storage.claiming import WORK
 from storage.database import Transaction
-from storage.rows import IN_ORDER
+from storage.rows import IN_ORDER, to_thread, within
 from storage.tables import (
     attachments,
+    bookmarks,
+    budgets,
     buttons,
     calls,
+    forms,
     messages,
     pictures,
+    reservations,
     settings,
     threads,
     tombstones,
+    votes,
 )
 
 T = TypeVar("T")
 
 # Whoever is answering has heard of the change by then.
 QUIET_SECONDS = 3.0
+# What a person has us forget still stands on its platform, and a question in an old thread reads
+# it there again: ten years.
+FORGOTTEN_SECONDS = 10 * 365 * 86_400.0
+# What names a thread, in every table that has it.
+PLACE = ("platform", "workspace", "channel", "root")
 
 
 def survivor(transaction: Transaction, message: Message) -> Message | None:
@@ -39,13 +49,15 @@ def survivor(transaction: Transaction, message: Message) -> Message | None:
     transaction.lock(key=lock_key(place.platform, place.workspace), shared=True)
     stones = tombstones.c
     ids = [each.id for each in message.attachments]
+    # Where there are no threads, a conversation bears the name of its first message.
+    root = place.root or message.id
     found = transaction.all(
         select(tombstones).where(
             stones.platform == place.platform,
             stones.workspace == place.workspace,
             stones.channel.in_(("", place.channel)),
             stones.message.in_(("", message.id)),
-            stones.root.in_(("", place.root)),
+            stones.root.in_(("", root)),
             stones.attachment.in_(("", *ids)),
         )
     )
@@ -65,17 +77,14 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
     transaction.lock(key=lock_key(scope.platform, scope.workspace), shared=False)
     transaction.scrub = True
     now = transaction.now()
+    # Where there are no threads, nothing is narrowed.
+    scope = replace(scope, root=scope.root or None)
     if scope.attachment is not None:
         bury(transaction, scope, now)
         erase_attachments(transaction, scope, now)
         return ()
     # First, so that whoever notes a post in between has done so before it is read.
-    transaction.all(
-        select(threads.c.key)
-        .where(threads.c.key.in_(select(messages.c.thread).join(threads).where(messages_in(scope))))
-        .order_by(threads.c.key)
-        .with_for_update()
-    )
+    lock_threads(transaction, select(messages.c.thread).join(threads).where(messages_in(scope)))
     doomed = transaction.all(
         select(*messages.c["key", "thread", "sent_at", "posts"])
         .join(threads)
@@ -88,16 +97,54 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
         erase_messages(transaction, doomed, now)
     else:
         erase_threads(transaction, threads_in(scope), now)
+        forget_place(transaction, scope)
     if scope.channel is None and scope.message is None:
         forget_workspace(transaction, scope)
     return tuple(post for each in doomed for post in each.posts)
+
+
+def forget(
+    transaction: Transaction,
+    platform: str,
+    workspace: str,
+    person: str,
+    thread: ThreadId | None,
+) -> tuple[Post, ...]:
+    """Erases what a person said, and leaves a tombstone for each message of it."""
+    transaction.lock(key=lock_key(platform, workspace), shared=False)
+    transaction.scrub = True
+    now = transaction.now()
+    said = and_(
+        messages.c.platform == platform,
+        messages.c.workspace == workspace,
+        messages.c.author == person,
+        true() if thread is None else within(thread),
+    )
+    lock_threads(transaction, select(messages.c.thread).join(threads).where(said))
+    doomed = transaction.all(
+        select(
+            *messages.c["key", "id", "thread", "sent_at", "posts"],
+            *threads.c["platform", "workspace", "channel", "root"],
+        )
+        .join(threads)
+        .where(said)
+        .order_by(threads.c.key, *IN_ORDER)
+    )
+    for each in doomed:
+        scope = Scope(platform, workspace, each.channel, message=each.id)
+        bury(transaction, scope, now + FORGOTTEN_SECONDS)
+    erase_messages(transaction, doomed, now)
+    if thread is None:
+        forget_opinions(transaction, platform, workspace, person)
+    return tuple(Post(to_thread(each), post) for each in doomed for post in each.posts)
 
 
 def purge(transaction: Transaction, retention_seconds: float) -> int:
     """Erases threads whose retention is over, but for those that somebody is answering in."""
     now = transaction.now()
     idle = or_(threads.c.claimed.is_(None), threads.c.due.is_(None), threads.c.due <= now)
-    erased = erase_threads(transaction, and_(threads.c.expires <= now, idle), now)
+    over = retention.over(retention.chosen(transaction), retention_seconds, now)
+    erased = erase_threads(transaction, and_(over, idle), now)
     # A late event for something this old is none that any platform still sends.
     transaction.run(delete(tombstones).where(tombstones.c.erased_at <= now - retention_seconds))
     transaction.run(delete(buttons).where(buttons.c.expires <= now))
@@ -105,19 +152,20 @@ def purge(transaction: Transaction, retention_seconds: float) -> int:
     return erased
 
 
-def drop_attachments(transaction: Transaction, gone: Sequence[Row[Any]]) -> None:
+def drop_attachments(transaction: Transaction, keys: Sequence[int]) -> None:
     """Erases attachments and the bytes that nobody else refers to."""
-    if not gone:
+    if not keys:
         return
     transaction.scrub = True
-    transaction.run(delete(attachments).where(attachments.c.key.in_([each.key for each in gone])))
-    drop_pictures(transaction, [each.picture for each in gone if each.picture is not None])
+    kept = picture_keys(transaction, attachments.c.key.in_(keys))
+    transaction.run(delete(attachments).where(attachments.c.key.in_(keys)))
+    drop_pictures(transaction, kept)
 
 
 def drop_pictures(transaction: Transaction, keys: Sequence[int]) -> None:
     """Erases the bytes of these pictures where no reference is left."""
     if keys:
-        used = exists().where(attachments.c.picture == pictures.c.key)
+        used = exists().where(forms.c.picture == pictures.c.key)
         transaction.run(delete(pictures).where(pictures.c.key.in_(keys), ~used))
 
 
@@ -128,6 +176,7 @@ def erase_threads(transaction: Transaction, which: ColumnElement[bool], now: flo
     for some in chunks(keys):
         money.give_up_on_open_calls(transaction, calls.c.thread.in_(some), now)
         kept = picture_keys(transaction, attachments.c.thread.in_(some))
+        forget_threads(transaction, some)
         transaction.run(delete(threads).where(threads.c.key.in_(some)))
         drop_pictures(transaction, kept)
     return len(keys)
@@ -166,9 +215,9 @@ def holding(claimed: Sequence[Row[Any]]) -> ColumnElement[bool]:
 
 def erase_attachments(transaction: Transaction, scope: Scope, now: float) -> None:
     """Erases a file wherever it was posted; a question that still waits changes with it."""
-    found = select(
-        attachments.c.key, attachments.c.picture, attachments.c.message, messages.c.thread
-    ).join(messages, messages.c.key == attachments.c.message)
+    found = select(attachments.c.key, attachments.c.message, messages.c.thread).join(
+        messages, messages.c.key == attachments.c.message
+    )
     where = [
         attachments.c.id == scope.attachment,
         messages.c.platform == scope.platform,
@@ -181,7 +230,7 @@ def erase_attachments(transaction: Transaction, scope: Scope, now: float) -> Non
     gone = transaction.all(found.where(*where))
     for some in chunks(gone):
         lock_threads(transaction, [each.thread for each in some])
-        drop_attachments(transaction, some)
+        drop_attachments(transaction, [each.key for each in some])
         change_waiting(transaction, [each.message for each in some], now)
 
 
@@ -197,14 +246,51 @@ def change_waiting(transaction: Transaction, keys: Sequence[int], now: float) ->
     transaction.run(update(threads).where(holding(again)).values(due=now + QUIET_SECONDS))
 
 
-def forget_workspace(transaction: Transaction, scope: Scope) -> None:
-    """Erases what a workspace had set, too; the ledger stays."""
+def forget_threads(transaction: Transaction, keys: Sequence[int]) -> None:
+    """Erases what was set for threads."""
+    of_thread = exists().where(
+        threads.c.key.in_(keys),
+        *(settings.c[part] == threads.c[part] for part in PLACE),
+    )
+    transaction.run(delete(settings).where(settings.c.root != "", of_thread))
+
+
+def forget_place(transaction: Transaction, scope: Scope) -> None:
+    """Erases what was set for a thread, a channel or a workspace, and the buttons there."""
     for table in (settings, buttons):
-        transaction.run(
-            delete(table).where(
-                table.c.platform == scope.platform, table.c.workspace == scope.workspace
-            )
-        )
+        transaction.run(delete(table).where(*part_of(table, scope)))
+    if scope.root is None:
+        transaction.run(delete(bookmarks).where(*part_of(bookmarks, scope)))
+
+
+def forget_workspace(transaction: Transaction, scope: Scope) -> None:
+    """Erases a workspace's budgets, and who is who in its ledger; its sums stay."""
+    ours = select(calls.c.key).where(*part_of(calls, scope))
+    held = select(budgets.c.key).where(*part_of(budgets, scope))
+    transaction.run(update(calls).where(*part_of(calls, scope)).values(person="", channel=""))
+    transaction.run(delete(votes).where(votes.c.call.in_(ours)))
+    transaction.run(delete(reservations).where(reservations.c.budget.in_(held)))
+    transaction.run(delete(budgets).where(*part_of(budgets, scope)))
+    # The stone over the whole covers all that was deleted before.
+    transaction.run(
+        delete(tombstones).where(*part_of(tombstones, scope), tombstones.c.channel != "")
+    )
+
+
+def forget_opinions(transaction: Transaction, platform: str, workspace: str, person: str) -> None:
+    """Erases a person's votes, and the buttons under cards that only they saw."""
+    here = Scope(platform, workspace)
+    ours = select(calls.c.key).where(*part_of(calls, here))
+    transaction.run(delete(votes).where(votes.c.person == person, votes.c.call.in_(ours)))
+    transaction.run(delete(buttons).where(buttons.c.person == person, *part_of(buttons, here)))
+
+
+def part_of(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
+    """The rows of a table that belong to a workspace, a channel or a thread."""
+    named = (scope.platform, scope.workspace, scope.channel, scope.root)
+    return [
+        table.c[part] == name for part, name in zip(PLACE, named, strict=True) if name is not None
+    ]
 
 
 def bury(transaction: Transaction, scope: Scope, erased_at: float) -> None:
@@ -252,11 +338,15 @@ def threads_in(scope: Scope) -> ColumnElement[bool]:
 
 def picture_keys(transaction: Transaction, which: ColumnElement[bool]) -> list[int]:
     """The stored forms that these attachments refer to."""
-    referred = select(attachments.c.picture).where(which, attachments.c.picture.is_not(None))
+    referred = (
+        select(forms.c.picture)
+        .join(attachments, attachments.c.key == forms.c.attachment)
+        .where(which)
+    )
     return [each.picture for each in transaction.all(referred.distinct())]
 
 
-def lock_threads(transaction: Transaction, keys: Sequence[int]) -> None:
+def lock_threads(transaction: Transaction, keys: Sequence[int] | Select[Any]) -> None:
     """Locks threads before anything in them, in one order, so that nobody waits in a circle."""
     transaction.all(
         select(threads.c.key)

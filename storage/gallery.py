@@ -1,18 +1,28 @@
 """A thread's pictures: numbered once, their prepared forms stored once under their digest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
-from bot.domain import Image, ImageKey, Message, Picture, ThreadId
+from bot.domain import Image, ImageKey, Mark, Message, Picture, ThreadId
 from bot.errors import PictureUnseen
 from storage import erasure
 from storage.database import Transaction
-from storage.rows import by_message, to_message, to_picture, up_to, with_forms
-from storage.tables import attachments, messages, pictures, threads
+from storage.rows import (
+    LARGEST,
+    File,
+    by_message,
+    heads,
+    to_message,
+    to_picture,
+    up_to,
+    with_forms,
+    within,
+)
+from storage.tables import attachments, clean, forms, messages, pictures, threads
 
 # Built once: a follow-up loads its pictures one by one, and building this took a third of the time.
 BYTES = select(pictures.c.data).where(
@@ -24,31 +34,122 @@ DAMAGED = "its stored copy is damaged; post it again"
 
 def numbered(transaction: Transaction, message: Row[Any], thread: ThreadId) -> list[Picture]:
     """The pictures up to this message by number; those without one get the next."""
-    files = transaction.all(with_forms(up_to(message)))
-    if give_numbers(transaction, message.thread, files):
-        files = transaction.all(with_forms(up_to(message)))
+    rows = transaction.all(with_forms(up_to(message)))
+    if give_numbers(transaction, message.thread, rows):
+        rows = transaction.all(with_forms(up_to(message)))
+    files = by_message(rows)
     known = messages_of(transaction, message, thread, files)
-    found = [to_picture(each, known[each.message]) for each in files if each.message in known]
+    found = [to_picture(each, known[key]) for key in known for each in files[key]]
     return sorted(found, key=lambda each: each.number)
 
 
-def keep(transaction: Transaction, message: Row[Any], number: int, image: Image) -> None:
-    """Stores a form and refers to it; a picture that was deleted meanwhile stays deleted."""
+def keep(transaction: Transaction, message: Row[Any], number: int, images: Sequence[Image]) -> None:
+    """Stores a form and shows it; a picture that was deleted meanwhile stays deleted."""
     before = of_number(transaction, message, number)
     if before is None:
         return
+    first = images[0]
+    parts = [
+        {
+            "attachment": before.key,
+            "form": clean(first.form),
+            "part": part,
+            "picture": store(transaction, message, each),
+            "source": clean(first.source),
+            "receipt": clean(first.receipt),
+            "original_width": first.original_width,
+            "original_height": first.original_height,
+        }
+        for part, each in enumerate(images)
+    ]
+    add_form(transaction, before.key, parts)
+
+
+def recall(
+    transaction: Transaction, message: Row[Any], number: int, form: str, source: str
+) -> bool:
+    """Whether a form that is there already is shown from now on."""
+    attachment = of_number(transaction, message, number)
+    if attachment is None:
+        return False
+    own = select(forms).where(forms.c.attachment == attachment.key, forms.c.form == form)
+    parts = transaction.all(own.order_by(forms.c.part))
+    if parts:
+        show(transaction, attachment.key, dict(parts[0]._mapping))
+        return True
+    copied = of_same_file(transaction, message, form, source)
+    if copied:
+        rows = [{**each._mapping, "attachment": attachment.key} for each in copied]
+        add_form(transaction, attachment.key, rows)
+    return bool(copied)
+
+
+def of_same_file(
+    transaction: Transaction, message: Row[Any], form: str, source: str
+) -> list[Row[Any]]:
+    """The parts of a form that was made of this file elsewhere in the workspace."""
+    if not source:
+        return []
+    donor = (
+        select(forms.c.attachment)
+        .join(pictures, pictures.c.key == forms.c.picture)
+        .where(
+            forms.c.source == source,
+            forms.c.form == form,
+            pictures.c.platform == message.platform,
+            pictures.c.workspace == message.workspace,
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    return transaction.all(
+        select(forms)
+        .where(forms.c.attachment == donor, forms.c.form == form)
+        .order_by(forms.c.part)
+    )
+
+
+def add_form(transaction: Transaction, attachment: int, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Shows a form in the place of one of the same name, whose bytes may go."""
+    same = (forms.c.attachment == attachment, forms.c.form == parts[0]["form"])
+    replaced = transaction.run(delete(forms).where(*same).returning(forms.c.picture))
+    before = [each.picture for each in replaced]
+    transaction.run(insert(forms), list(parts))
+    show(transaction, attachment, parts[0])
+    erasure.drop_pictures(transaction, before)
+
+
+def show(transaction: Transaction, attachment: int, first: Mapping[str, Any]) -> None:
+    """Takes a form into use, by the row of its first part."""
+    names = ("picture", "receipt", "original_width", "original_height")
     transaction.run(
         update(attachments)
-        .where(attachments.c.key == before.key)
-        .values(
-            picture=store(transaction, message, image),
-            receipt=image.receipt,
-            original_width=image.original_width,
-            original_height=image.original_height,
-        )
+        .where(attachments.c.key == attachment)
+        .values({name: first[name] for name in names})
     )
-    if before.picture is not None:
-        erasure.drop_pictures(transaction, [before.picture])
+
+
+def mark(
+    transaction: Transaction, thread: ThreadId, numbers: Collection[int], wanted: Mark
+) -> list[int]:
+    """The numbers that have the mark now."""
+    key = select(threads.c.key).where(within(thread)).with_for_update()
+    there = transaction.first(key)
+    return [] if there is None else mark_in(transaction, there.key, numbers, wanted)
+
+
+def mark_in(
+    transaction: Transaction, thread: int, numbers: Collection[int], wanted: Mark
+) -> list[int]:
+    """The same in the thread with this key."""
+    possible = [each for each in numbers if 0 < each <= LARGEST]
+    marked = (
+        update(attachments)
+        .where(attachments.c.thread == thread, attachments.c.number.in_(possible))
+        .values(mark=wanted)
+        .returning(attachments.c.number)
+    )
+    return sorted(each.number for each in transaction.run(marked))
 
 
 def note(transaction: Transaction, message: Row[Any], number: int, receipt: str) -> None:
@@ -72,20 +173,22 @@ def load(transaction: Transaction, key: ImageKey) -> bytes:
 
 
 def messages_of(
-    transaction: Transaction, last: Row[Any], thread: ThreadId, files: Sequence[Row[Any]]
+    transaction: Transaction,
+    last: Row[Any],
+    thread: ThreadId,
+    files: Mapping[int, Sequence[File]],
 ) -> dict[int, Message]:
     """The messages up to the last one that brought something, by key."""
-    grouped = by_message(files)
     return {
-        each.key: to_message(each, thread, grouped[each.key])
+        each.key: to_message(each, thread, heads(files[each.key]))
         for each in transaction.all(select(messages).where(up_to(last)))
-        if each.key in grouped
+        if each.key in files
     }
 
 
-def give_numbers(transaction: Transaction, thread: int, files: Sequence[Row[Any]]) -> bool:
+def give_numbers(transaction: Transaction, thread: int, rows: Sequence[Row[Any]]) -> bool:
     """Numbers attachments on from the last number ever given; whether there were any to number."""
-    new = [each.key for each in files if each.number is None]
+    new = unnumbered(rows)
     if not new:
         return False
     last = transaction.run(
@@ -97,6 +200,11 @@ def give_numbers(transaction: Transaction, thread: int, files: Sequence[Row[Any]
     for number, key in enumerate(new, start=last - len(new) + 1):
         transaction.run(update(attachments).where(attachments.c.key == key).values(number=number))
     return True
+
+
+def unnumbered(rows: Sequence[Row[Any]]) -> list[int]:
+    """The keys of attachments that wait for a number, in the order in which they get it."""
+    return [each.key for each in rows if each.number is None]
 
 
 def of_number(transaction: Transaction, message: Row[Any], number: int) -> Row[Any] | None:

@@ -1,17 +1,28 @@
 """Budgets and the ledger: a call is a row before it is made, and its cost is booked once."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, true, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain import Answer, Budget, Call, Claim, Spent, ThreadId, UsageRow
+from bot.domain import (
+    Answer,
+    Budget,
+    Call,
+    Claim,
+    LedgerRow,
+    Spent,
+    ThreadId,
+    Usage,
+    UsageRow,
+)
 from bot.errors import BudgetSpent, Superseded
 from storage.database import Transaction
 from storage.rows import LARGEST, within
-from storage.tables import budgets, calls, reservations, threads
+from storage.tables import budgets, calls, reservations, threads, votes
 
 NANO = Decimal(1_000_000_000)
 # Three of these still fit a BIGINT when they are added up; it is two billion dollars.
@@ -53,24 +64,57 @@ def attempt(transaction: Transaction, claim: Claim, message: Row[Any], call: Cal
     if reserve:
         unique = {(each.scope, each.subject, each.period): each for each in call.budgets}
         for _, budget in sorted(unique.items()):
-            held = hold(transaction, message, budget, reserve)
+            held = hold(transaction, message, budget, reserve, allowed=is_allowed(message))
             transaction.run(insert(reservations).values(call=number, budget=held))
     return int(number)
 
 
-def hold(transaction: Transaction, message: Row[Any], budget: Budget, reserve: int) -> int:
-    """Reserves in one budget, with the cap that holds now; raises BudgetSpent.
+def is_allowed(message: Row[Any]) -> bool:
+    """Whether an administrator let this version past its budgets."""
+    return bool(message.allowed == message.version)
 
-    The transaction that it breaks takes back what was reserved elsewhere.
-    """
-    cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
-    row = {
-        "platform": message.platform,
-        "workspace": message.workspace,
+
+def left(transaction: Transaction, place: ThreadId, wanted: Sequence[Budget]) -> list[Decimal]:
+    """What each budget has still free under its cap of now, in the order in which they are asked for."""
+    return [free(transaction, place, each) for each in wanted]
+
+
+def free(transaction: Transaction, place: ThreadId, budget: Budget) -> Decimal:
+    """What one budget has still free; it may be less than nothing."""
+    row = transaction.first(
+        select(budgets.c.settled + budgets.c.reserved).where(
+            *(budgets.c[name] == value for name, value in names_of(place, budget).items())
+        )
+    )
+    spent = 0 if row is None else int(row[0])
+    return dollars((nanos(budget.cap, ROUND_HALF_EVEN) or 0) - spent)
+
+
+def names_of(place: ThreadId | Row[Any], budget: Budget) -> dict[str, str]:
+    """What names the row of a budget."""
+    return {
+        "platform": place.platform,
+        "workspace": place.workspace,
         "scope": budget.scope,
         "subject": budget.subject,
         "period": budget.period,
     }
+
+
+def hold(
+    transaction: Transaction,
+    message: Row[Any],
+    budget: Budget,
+    reserve: int,
+    *,
+    allowed: bool,
+) -> int:
+    """Reserves in one budget, with the cap that holds now, or past it where that is allowed.
+
+    Raises BudgetSpent: the transaction that it breaks takes back what was reserved elsewhere.
+    """
+    cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
+    row = names_of(message, budget)
     known = (
         transaction.insert(budgets)
         .values(**row, cap=cap, settled=0, reserved=0)
@@ -78,7 +122,7 @@ def hold(transaction: Transaction, message: Row[Any], budget: Budget, reserve: i
         .returning(budgets)
     )
     before = transaction.run(known).one()
-    room = budgets.c.settled + budgets.c.reserved + reserve <= budgets.c.cap
+    room = true() if allowed else budgets.c.settled + budgets.c.reserved + reserve <= budgets.c.cap
     raised = transaction.run(
         update(budgets)
         .where(budgets.c.key == before.key, room)
@@ -150,17 +194,35 @@ def thread_spent(transaction: Transaction, thread: ThreadId) -> Spent:
     return to_spent(row)
 
 
-def usage(transaction: Transaction, since: float | None) -> list[UsageRow]:
-    """Sums by day, place and model, newest first."""
+def usage(
+    transaction: Transaction, since: float | None, places: Mapping[str, str | None]
+) -> list[UsageRow]:
+    """Sums by day, place and model, newest first, of the calls that fit."""
     names = (calls.c.day, calls.c.platform, calls.c.workspace, calls.c.model)
-    statement = select(*names, *SUMS).where(COUNTED).group_by(*names)
+    wanted = [calls.c[name] == value for name, value in places.items() if value is not None]
     if since is not None:
-        statement = statement.where(calls.c.started_at >= since)
+        wanted.append(calls.c.started_at >= since)
+    statement = select(*names, *SUMS).where(COUNTED, *wanted).group_by(*names)
     rows = transaction.all(statement.order_by(names[0].desc(), *names[1:]))
     return [
         UsageRow(each.day, each.platform, each.workspace, each.model, to_spent(each))
         for each in rows
     ]
+
+
+def page(
+    transaction: Transaction, since: float | None, after: tuple[float, int] | None, size: int
+) -> tuple[list[LedgerRow], tuple[float, int] | None]:
+    """The ledger's next rows, and where the page after them goes on."""
+    order = (calls.c.started_at, calls.c.key)
+    statement = select(calls).order_by(*order).limit(size)
+    if since is not None:
+        statement = statement.where(calls.c.started_at >= since)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > tuple_(*after))
+    rows = transaction.all(statement)
+    more = (rows[-1].started_at, rows[-1].key) if len(rows) == size else None
+    return [to_ledger_row(each) for each in rows], more
 
 
 def call_of(transaction: Transaction, claim: Claim, number: int) -> Row[Any]:
@@ -255,6 +317,12 @@ def total(column: ColumnElement[Any]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
 
 
+def voted(*, good: bool) -> ColumnElement[int]:
+    """How many people think so of a call's answer."""
+    of_call = (votes.c.call == calls.c.key, votes.c.good.is_(good))
+    return select(func.count()).select_from(votes).where(*of_call).scalar_subquery()
+
+
 # A call that failed and was not charged is none that anybody pays for.
 COUNTED = calls.c.outcome.in_(("answered", "lost"))
 SUMS = (
@@ -264,6 +332,8 @@ SUMS = (
     total(calls.c.cost).label("cost"),
     func.count().filter(calls.c.cost.is_(None)).label("unpriced"),
     func.count().filter(calls.c.possibly_charged).label("possibly_charged"),
+    total(voted(good=True)).label("up"),
+    total(voted(good=False)).label("down"),
 )
 
 
@@ -276,4 +346,39 @@ def to_spent(row: Row[Any]) -> Spent:
         cost=dollars(int(row.cost)),
         unpriced=row.unpriced,
         possibly_charged=row.possibly_charged,
+        up=int(row.up),
+        down=int(row.down),
+    )
+
+
+def to_ledger_row(row: Row[Any]) -> LedgerRow:
+    """A row of `calls`."""
+    return LedgerRow(
+        started_at=row.started_at,
+        platform=row.platform,
+        workspace=row.workspace,
+        channel=row.channel,
+        person=row.person,
+        model=row.model,
+        answered_by=row.answered_by or "",
+        detail=row.detail,
+        estimated_input=row.estimated_input,
+        usage=to_usage(row),
+        cost=None if row.cost is None else dollars(row.cost),
+        price_source=row.price_source,
+        outcome=row.outcome or "",
+        possibly_charged=row.possibly_charged,
+    )
+
+
+def to_usage(row: Row[Any]) -> Usage | None:
+    """What the API counted, where it told."""
+    if row.input is None:
+        return None
+    return Usage(
+        input=row.input,
+        output=row.output,
+        cached=row.cached,
+        cache_written=row.cache_written,
+        reasoning=row.reasoning,
     )

@@ -1,43 +1,91 @@
 """Buttons: opaque tokens that stand for one thing that somebody may do."""
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Row, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain import Action, Claim, Pressed
+from bot.domain import Action, Claim, Mark, Offer, Person, Pressed, ThreadId
+from storage import gallery
 from storage.claiming import held
+from storage.cutting import last_of
 from storage.database import Transaction
-from storage.tables import buttons, messages, threads
+from storage.rows import to_thread, within
+from storage.tables import buttons, calls, clean, messages, threads, votes
 
 TOKEN_BYTES = 16  # more than anybody can guess
+CARD_SECONDS = 86_400.0  # how long a card may be acted on
+MARKS: frozenset[Mark] = frozenset(get_args(Mark)) - {""}
 
 
-def offer(transaction: Transaction, claim: Claim, action: Action, retention_seconds: float) -> str:
-    """A token for this message; the same one however often it is asked for."""
+def offer(
+    transaction: Transaction,
+    claim: Claim,
+    action: Action,
+    value: str,
+    retention_seconds: float,
+    *,
+    anybody: bool = False,
+) -> str:
+    """A token under this message's reply; the same one however often it is asked for."""
     message = held(transaction, claim)
-    known = transaction.first(
-        select(buttons).where(buttons.c.message == message.key, buttons.c.action == action)
-    )
+    names = {
+        "message": message.key,
+        "action": action,
+        "value": clean(value),
+        "person": "" if anybody else message.author,
+    }
+    holds = {"version": message.version, "expires": transaction.now() + retention_seconds}
+    known = transaction.run(
+        update(buttons)
+        .where(*(buttons.c[name] == names[name] for name in names))
+        .values(**holds)
+        .returning(buttons.c.token)
+    ).first()
     if known is not None:
         return str(known.token)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    transaction.run(
-        buttons.insert().values(
-            platform=message.platform,
-            workspace=message.workspace,
-            token=token,
-            channel=message.channel,
-            thread=message.thread,
-            message=message.key,
-            action=action,
-            value="",
-            person=message.author,
-            expires=transaction.now() + retention_seconds,
-        )
+    place = claim.message.thread
+    return add(transaction, place, {**names, **holds, "thread": message.thread}, message.id)
+
+
+def offer_card(
+    transaction: Transaction,
+    place: ThreadId,
+    person: str,
+    action: Action,
+    value: str,
+    question: str,
+) -> str:
+    """A token under a card, which goes with the thread and the message that it is about."""
+    place = last_of(transaction, place)
+    thread = transaction.first(select(threads.c.key).where(within(place)))
+    message = transaction.first(select(messages.c.key).where(of_question(place, question)))
+    row = {
+        "thread": None if thread is None else thread.key,
+        "message": None if message is None else message.key,
+        "action": action,
+        "value": value,
+        "person": person,
+        "expires": transaction.now() + CARD_SECONDS,
+    }
+    return add(transaction, place, row, question)
+
+
+def offered(transaction: Transaction, token: str) -> Offer | None:
+    """What a token stands for."""
+    button = living(transaction, token)
+    if button is None:
+        return None
+    return Offer(
+        action=button.action,
+        value=button.value,
+        place=to_thread(button),
+        message=button.question,
+        person=button.person,
     )
-    return token
 
 
 def with_stop(
@@ -46,38 +94,115 @@ def with_stop(
     """The claim with the token that stops it."""
     if claim is None:
         return None
-    return replace(claim, stop=offer(transaction, claim, "stop", retention_seconds))
+    return replace(claim, stop=offer(transaction, claim, "stop", "", retention_seconds))
 
 
-def press(transaction: Transaction, token: str, person: str) -> Pressed:
+def press(transaction: Transaction, token: str, person: Person) -> Pressed:
     """Does what the token stands for, and tells what that was."""
-    button = transaction.first(
-        select(buttons).where(buttons.c.token == token, buttons.c.expires > transaction.now())
-    )
-    if button is None:
+    button = living(transaction, token)
+    if button is None or button.action not in DOES:
         return "late"
-    if button.person != person:
+    if not may(button, person):
         return "stranger"
     # The thread's row is locked first by everybody who writes.
     transaction.first(select(threads.c.key).where(threads.c.key == button.thread).with_for_update())
-    message = transaction.first(select(messages).where(messages.c.key == button.message))
+    return DOES[button.action](transaction, button, person)
+
+
+def stop(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
+    """Ends the answer that is being written: `renew` tells whoever writes it."""
+    stopped = (
+        update(messages)
+        .where(messages.c.key == button.message, messages.c.settled_at.is_(None))
+        .values(stopped=True)
+    )
+    return "stopped" if transaction.run(stopped).rowcount else "late"
+
+
+def again(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
+    """Makes an answered question work again; its next answer goes into the same posts."""
+    message = answered(transaction, button)
+    return "late" if message is None else ask_anew(transaction, message)
+
+
+def closer(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
+    """The same, at high detail."""
+    message = answered(transaction, button)
     if message is None:
         return "late"
-    return stop(transaction, message) if button.action == "stop" else again(transaction, message)
+    return ask_anew(transaction, message, options={**message.options, "detail": "high"})
 
 
-def stop(transaction: Transaction, message: Row[Any]) -> Pressed:
-    """Ends the answer that is being written: `renew` tells whoever writes it."""
-    if message.settled_at is not None:
+def allow(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
+    """The same, past its budgets, for a question that is still as it was when they refused it."""
+    message = answered(transaction, button)
+    if message is None or button.version not in (None, message.version):
         return "late"
-    transaction.run(update(messages).where(messages.c.key == message.key).values(stopped=True))
-    return "stopped"
+    return ask_anew(transaction, message, allowed=message.version + 1)
 
 
-def again(transaction: Transaction, message: Row[Any]) -> Pressed:
-    """Makes an answered question work again; its next answer goes into the same posts."""
-    if message.settled_at is None:
+def vote(transaction: Transaction, button: Row[Any], person: Person) -> Pressed:
+    """Counts what a person thinks of the answer; a second thought takes the place of the first."""
+    call = transaction.first(
+        select(calls.c.key)
+        .where(calls.c.message == button.message, calls.c.outcome == "answered")
+        .order_by(calls.c.key.desc())
+        .limit(1)
+    )
+    if call is None:
         return "late"
+    good = button.action == "up"
+    transaction.run(
+        transaction.insert(votes)
+        .values(call=call.key, person=person.id, good=good)
+        .on_conflict_do_update(index_elements=["call", "person"], set_={"good": good})
+    )
+    return "counted"
+
+
+def mark(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
+    """Sets the mark that the value names on its numbers, such as `low 1 2`; without one, none."""
+    words = button.value.split()
+    named: Mark = words.pop(0) if words and words[0] in MARKS else ""
+    numbers = [int(each) for each in words if each.isdecimal()]
+    there = gallery.mark_in(transaction, button.thread, numbers, named)
+    return "marked" if there else "late"
+
+
+DOES: Mapping[str, Callable[[Transaction, Row[Any], Person], Pressed]] = {
+    "stop": stop,
+    "again": again,
+    "closer": closer,
+    "allow": allow,
+    "up": vote,
+    "down": vote,
+    "mark": mark,
+}
+
+
+def may(button: Row[Any], person: Person) -> bool:
+    """Whether this person may press the button."""
+    if person.administrator:
+        return True
+    return button.action != "allow" and button.person in ("", person.id)
+
+
+def living(transaction: Transaction, token: str) -> Row[Any] | None:
+    """The button of a token that still stands for something."""
+    return transaction.first(
+        select(buttons).where(buttons.c.token == token, buttons.c.expires > transaction.now())
+    )
+
+
+def answered(transaction: Transaction, button: Row[Any]) -> Row[Any] | None:
+    """The question that the button stands under, if it was answered."""
+    return transaction.first(
+        select(messages).where(messages.c.key == button.message, messages.c.settled_at.is_not(None))
+    )
+
+
+def ask_anew(transaction: Transaction, message: Row[Any], **values: object) -> Pressed:
+    """Makes a question work; nobody who claimed it before may answer it now."""
     now = transaction.now()
     transaction.run(
         update(messages)
@@ -88,6 +213,7 @@ def again(transaction: Transaction, message: Row[Any]) -> Pressed:
             failures=0,
             settled_at=None,
             stopped=False,
+            **values,
         )
     )
     transaction.run(
@@ -96,3 +222,30 @@ def again(transaction: Transaction, message: Row[Any]) -> Pressed:
         .values(due=now)
     )
     return "again"
+
+
+def of_question(place: ThreadId, question: str) -> ColumnElement[bool]:
+    """The message that a card is about."""
+    return (
+        (messages.c.platform == place.platform)
+        & (messages.c.workspace == place.workspace)
+        & (messages.c.channel == place.channel)
+        & (messages.c.id == question)
+    )
+
+
+def add(transaction: Transaction, place: ThreadId, row: Mapping[str, object], question: str) -> str:
+    """Writes a button and returns its token."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    transaction.run(
+        buttons.insert().values(
+            token=token,
+            platform=place.platform,
+            workspace=place.workspace,
+            channel=place.channel,
+            root=place.root,
+            question=question,
+            **row,
+        )
+    )
+    return token

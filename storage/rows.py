@@ -1,7 +1,8 @@
 """Rows ↔ nouns: the only place that knows both."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from math import isfinite
 from typing import Any
 
@@ -21,7 +22,7 @@ from bot.domain import (
 )
 from bot.errors import PermanentError
 from storage.faults import UNFIT
-from storage.tables import attachments, clean, messages, pictures, threads
+from storage.tables import attachments, clean, forms, messages, pictures, threads
 
 # Whole numbers that both databases hold; what a platform claims beyond that says nothing.
 LARGEST = 2**53
@@ -74,6 +75,7 @@ def tidy(message: Message) -> Message:
         author=clean(message.author),
         text=clean(message.text),
         attachments=tuple(unique.values()),
+        options={clean(name): clean(value) for name, value in message.options.items()},
     )
 
 
@@ -111,6 +113,7 @@ def message_columns(message: Message) -> dict[str, object]:
         "addressed": message.addressed,
         "to_others": message.to_others,
         "edited_at": message.edited_at,
+        "options": dict(message.options),
     }
 
 
@@ -141,7 +144,13 @@ def to_message(row: Row[Any], thread: ThreadId, files: Iterable[Row[Any]]) -> Me
         addressed=row.addressed,
         to_others=row.to_others,
         edited_at=row.edited_at,
+        options=row.options,
     )
+
+
+def to_thread(row: Row[Any]) -> ThreadId:
+    """A row that names a thread."""
+    return ThreadId(row.platform, row.workspace, row.channel, row.root)
 
 
 def to_attachment(row: Row[Any]) -> Attachment:
@@ -158,11 +167,22 @@ def to_attachment(row: Row[Any]) -> Attachment:
     )
 
 
-def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
-    """Attachments of messages, each with the form that is kept of it, without the bytes."""
+def attached(condition: ColumnElement[bool]) -> Select[Any]:
+    """Attachments of messages, in the thread's order."""
     return (
-        select(
-            attachments,
+        select(attachments)
+        .join(messages, messages.c.key == attachments.c.message)
+        .where(condition)
+        .order_by(*IN_ORDER, attachments.c.position)
+    )
+
+
+def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
+    """Like `attached`, with a row for each part of each form that is kept, without the bytes."""
+    return (
+        attached(condition)
+        .add_columns(
+            forms.c.picture.label("part_picture"),
             pictures.c.digest,
             pictures.c.form,
             pictures.c.media_type.label("kept_type"),
@@ -170,39 +190,66 @@ def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
             pictures.c.height.label("kept_height"),
             pictures.c.size.label("kept_size"),
         )
-        .join(messages, messages.c.key == attachments.c.message)
-        .outerjoin(pictures, pictures.c.key == attachments.c.picture)
-        .where(condition)
-        .order_by(*IN_ORDER, attachments.c.position)
+        .outerjoin(forms, forms.c.attachment == attachments.c.key)
+        .outerjoin(pictures, pictures.c.key == forms.c.picture)
+        .order_by(attachments.c.key, forms.c.form, forms.c.part)
     )
 
 
-def by_message(files: Sequence[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
-    """Attachment rows under the key of their message."""
-    grouped: dict[int, list[Row[Any]]] = {}
-    for each in files:
-        grouped.setdefault(each.message, []).append(each)
+# The rows of `with_forms` that belong to one attachment.
+File = Sequence[Row[Any]]
+
+
+def by_message(rows: Iterable[Row[Any]]) -> Mapping[int, list[File]]:
+    """Rows of `with_forms` by attachment, under the key of their message."""
+    grouped: dict[int, list[File]] = {}
+    for _, each in groupby(rows, key=lambda row: row.key):
+        file = list(each)
+        grouped.setdefault(file[0].message, []).append(file)
     return grouped
 
 
-def to_picture(row: Row[Any], message: Message) -> Picture:
-    """A numbered row of `with_forms`."""
+def heads(files: Iterable[File]) -> Iterator[Row[Any]]:
+    """One row of each."""
+    return (each[0] for each in files)
+
+
+def to_picture(file: File, message: Message, number: int | None = None) -> Picture:
+    """A numbered file, or one that gets this number."""
+    row = file[0]
+    kept = to_forms(file, message.thread)
+    shown = kept.get(row.picture, ())
     return Picture(
-        number=row.number,
+        number=row.number if number is None else number,
         message=message,
         attachment=to_attachment(row),
-        image=to_stored_image(row, message.thread),
+        image=shown[0] if shown else None,
         width=row.original_width,
         height=row.original_height,
         mark=row.mark,
+        more=shown[1:],
         receipt=row.receipt,
+        forms=tuple(sorted(kept.values(), key=pixels, reverse=True)),
     )
 
 
-def to_stored_image(row: Row[Any], thread: ThreadId) -> StoredImage | None:
-    """The kept form in a row of `with_forms`, if there is one."""
-    if row.digest is None:
-        return None
+def to_forms(file: File, thread: ThreadId) -> dict[int, tuple[StoredImage, ...]]:
+    """Each kept form with its parts in order, under the key of its first part."""
+    if file[0].part_picture is None:
+        return {}
+    parts = (list(each) for _, each in groupby(file, key=lambda row: row.form))
+    return {
+        each[0].part_picture: tuple(to_stored_image(row, thread) for row in each) for each in parts
+    }
+
+
+def pixels(form: Sequence[StoredImage]) -> int:
+    """How much can be seen in a form."""
+    return sum(each.width * each.height for each in form)
+
+
+def to_stored_image(row: Row[Any], thread: ThreadId) -> StoredImage:
+    """The part of a form in a row of `with_forms`."""
     return StoredImage(
         key=ImageKey(thread.platform, thread.workspace, row.digest, row.form),
         media_type=row.kept_type,

@@ -20,8 +20,8 @@ TOO_NEW = "The database was made by a newer version of the bot: update the bot."
 ONE_AT_A_TIME = threading.Lock()
 
 
-def upgrade(connection: Connection) -> None:
-    """Runs what is missing; whoever comes second waits and finds it done."""
+def upgrade(connection: Connection, version: str = "head") -> None:
+    """Runs what is missing up to a version; whoever comes second waits and finds it done."""
     if connection.dialect.name == "postgresql":
         # A large table takes its time, and whoever comes second waits for it.
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -37,4 +37,4 @@ def upgrade(connection: Connection) -> None:
     if current is not None and current not in {each.revision for each in script.walk_revisions()}:
         raise SetupError(TOO_NEW)
     with ONE_AT_A_TIME:
-        command.upgrade(config, "head")
+        command.upgrade(config, version)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -10,13 +12,20 @@ from filelock import FileLock, Timeout
 from bot.domain import (
     Action,
     Answer,
+    Budget,
     Call,
     Claim,
     Image,
     ImageKey,
+    LedgerRow,
+    Level,
     Loss,
+    Mark,
     Message,
+    Offer,
+    Person,
     Picture,
+    Post,
     PostId,
     Pressed,
     Reply,
@@ -27,13 +36,26 @@ from bot.domain import (
     UsageRow,
 )
 from bot.errors import Outage, SetupError, Superseded, ThreadsightError
-from storage import accepting, claiming, conversation, erasure, faults, gallery, money, pressing
+from storage import (
+    accepting,
+    choosing,
+    claiming,
+    conversation,
+    cutting,
+    erasure,
+    faults,
+    gallery,
+    money,
+    pressing,
+    retention,
+)
+from storage.cutting import IDLE_SECONDS
 from storage.database import Database, Transaction, migrate, open_database
 from storage.engines import database_file, make_file, parse
 
 __all__ = ["SqlStore", "migrate", "open_store"]
 
-DAY_SECONDS = 86_400.0
+PAGE_ROWS = 1000  # of the ledger, read at once
 HELD = (
     "Another bot already answers from {path}: stop that one, or use PostgreSQL (DATABASE_URL) to "
     "run several."
@@ -46,20 +68,24 @@ class SqlStore:
     def __init__(self, database: Database, *, lease_seconds: float, retention_days: int) -> None:
         self._database = database
         self._lease_seconds = lease_seconds
-        self._retention_seconds = retention_days * DAY_SECONDS
+        self._retention_seconds = retention_days * retention.DAY_SECONDS
 
-    async def accept(self, message: Message, *, quiet: float = 3.0) -> bool:
+    async def accept(
+        self, message: Message, *, quiet: float = 3.0, idle: float = IDLE_SECONDS
+    ) -> bool:
         """Stores or merges a message."""
-        return await self._database.write(
-            lambda tx: accepting.accept(tx, message, quiet, self._retention_seconds)
-        )
+        return await self._database.write(lambda tx: accepting.accept(tx, message, quiet, idle))
+
+    async def end_conversation(self, channel: ThreadId) -> None:
+        """Lets the next message of a channel without threads start anew."""
+        await self._database.write(lambda tx: cutting.end(tx, channel))
 
     async def participation(
         self, thread: ThreadId, author: str, *, before: float | None = None
     ) -> str:
         """`asker`, `guest`, `early` or `stranger`."""
         return await self._database.read(
-            lambda tx: conversation.participation(tx, thread, author, before)
+            lambda tx: conversation.participation(tx, cutting.last_of(tx, thread), author, before)
         )
 
     async def last_seen(self, platform: str) -> float | None:
@@ -75,6 +101,16 @@ class SqlStore:
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         """Erases for good."""
         return await self._database.write(lambda tx: erasure.retract(tx, scope))
+
+    async def forget(
+        self, platform: str, workspace: str, person: str, *, thread: ThreadId | None = None
+    ) -> tuple[Post, ...]:
+        """Erases what a person said."""
+        return await self._database.write(
+            lambda tx: erasure.forget(
+                tx, platform, workspace, person, thread and cutting.last_of(tx, thread)
+            )
+        )
 
     async def claim(
         self, platforms: Collection[str], *, thread: ThreadId | None = None
@@ -112,10 +148,18 @@ class SqlStore:
             lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message.thread)
         )
 
-    async def keep(self, claim: Claim, number: int, image: Image) -> None:
+    async def keep(
+        self, claim: Claim, number: int, image: Image, more: Sequence[Image] = ()
+    ) -> None:
         """Stores a prepared picture."""
         await self._database.write(
-            lambda tx: gallery.keep(tx, claiming.held(tx, claim), number, image)
+            lambda tx: gallery.keep(tx, claiming.held(tx, claim), number, [image, *more])
+        )
+
+    async def recall(self, claim: Claim, number: int, form: str, *, source: str = "") -> bool:
+        """Shows a form that is there already."""
+        return await self._database.write(
+            lambda tx: gallery.recall(tx, claiming.held(tx, claim), number, form, source)
         )
 
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
@@ -132,6 +176,18 @@ class SqlStore:
         """Reads the conversation."""
         return await self._database.read(lambda tx: conversation.history(tx, claim))
 
+    async def conversation(self, thread: ThreadId) -> list[Turn]:
+        """Reads all of a thread."""
+        return await self._database.read(
+            lambda tx: conversation.conversation(tx, cutting.current_of(tx, thread))
+        )
+
+    async def mark(self, thread: ThreadId, numbers: Collection[int], mark: Mark) -> list[int]:
+        """Marks pictures."""
+        return await self._database.write(
+            lambda tx: gallery.mark(tx, cutting.current_of(tx, thread), numbers, mark)
+        )
+
     async def reply(self, message: Message) -> Reply | None:
         """What was said to a settled message."""
         return await self._database.read(lambda tx: conversation.reply(tx, message))
@@ -141,6 +197,10 @@ class SqlStore:
         return await self._database.write(
             lambda tx: money.attempt(tx, claim, claiming.held(tx, claim), call)
         )
+
+    async def left(self, place: ThreadId, budgets: Sequence[Budget]) -> list[Decimal]:
+        """What is free in budgets."""
+        return await self._database.read(lambda tx: money.left(tx, place, budgets))
 
     async def close(self, claim: Claim, call: int, *, charged: bool) -> None:
         """Ends a call that gave no answer."""
@@ -169,19 +229,53 @@ class SqlStore:
         """Notes where the reply stands."""
         await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
 
-    async def offer(self, claim: Claim, action: Action) -> str:
+    async def offer(
+        self, claim: Claim, action: Action, value: str = "", *, anybody: bool = False
+    ) -> str:
         """A button's token."""
         return await self._database.write(
-            lambda tx: pressing.offer(tx, claim, action, self._retention_seconds)
+            lambda tx: pressing.offer(
+                tx, claim, action, value, self._retention_seconds, anybody=anybody
+            )
         )
 
-    async def press(self, token: str, person: str) -> Pressed:
+    async def offer_card(
+        self, place: ThreadId, person: str, action: Action, value: str = "", *, message: str = ""
+    ) -> str:
+        """The token of a button under a card."""
+        return await self._database.write(
+            lambda tx: pressing.offer_card(tx, place, person, action, value, message)
+        )
+
+    async def offered(self, token: str) -> Offer | None:
+        """What a token stands for."""
+        return await self._database.read(lambda tx: pressing.offered(tx, token))
+
+    async def press(self, token: str, person: Person) -> Pressed:
         """Does what a token stands for."""
         return await self._database.write(lambda tx: pressing.press(tx, token, person))
 
+    async def choices(self, place: ThreadId) -> Mapping[Level, Mapping[str, str]]:
+        """What was set for a place."""
+        return await self._database.read(lambda tx: choosing.choices(tx, place))
+
+    async def choose(self, place: ThreadId, level: Level, name: str, value: str | None) -> None:
+        """Sets something for a place."""
+        await self._database.write(lambda tx: choosing.choose(tx, place, level, name, value))
+
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        """How far a workspace's channels were read."""
+        return await self._database.read(lambda tx: choosing.read_up_to(tx, platform, workspace))
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        """Notes how far a channel was read."""
+        await self._database.write(
+            lambda tx: choosing.note_read(tx, platform, workspace, channel, message)
+        )
+
     async def settle(self, claim: Claim) -> None:
         """Ends the work on a message."""
-        await self._database.write(lambda tx: claiming.settle(tx, claim, self._retention_seconds))
+        await self._database.write(lambda tx: claiming.settle(tx, claim))
 
     async def hand_back(self, claim: Claim) -> None:
         """Gives a claim back, due at once."""
@@ -193,11 +287,38 @@ class SqlStore:
 
     async def thread_spent(self, thread: ThreadId) -> Spent:
         """What a thread has cost."""
-        return await self._database.read(lambda tx: money.thread_spent(tx, thread))
+        return await self._database.read(
+            lambda tx: money.thread_spent(tx, cutting.last_of(tx, thread))
+        )
 
-    async def usage(self, *, since: float | None = None) -> list[UsageRow]:
+    async def usage(
+        self,
+        *,
+        since: float | None = None,
+        platform: str | None = None,
+        workspace: str | None = None,
+        channel: str | None = None,
+        person: str | None = None,
+    ) -> list[UsageRow]:
         """The ledger's sums."""
-        return await self._database.read(lambda tx: money.usage(tx, since))
+        wanted = {
+            "platform": platform,
+            "workspace": workspace,
+            "channel": channel,
+            "person": person,
+        }
+        return await self._database.read(lambda tx: money.usage(tx, since, wanted))
+
+    async def ledger(self, *, since: float | None = None) -> AsyncIterator[LedgerRow]:
+        """The ledger's rows, page by page."""
+        after = None
+        while True:
+            page = partial(money.page, since=since, after=after, size=PAGE_ROWS)
+            rows, after = await self._database.read(page)
+            for row in rows:
+                yield row
+            if after is None:
+                return
 
     async def purge(self) -> int:
         """Erases what retention lets go."""

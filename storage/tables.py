@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     TypeDecorator,
@@ -100,8 +101,11 @@ threads = Table(
     Column("claimed", Whole),
     # The last number given to a picture; it never goes back, so no number is given twice.
     Column("numbered", Integer, nullable=False),
-    # When retention ends.
-    Column("expires", Double, nullable=False, index=True),
+    # When something happened here last: retention counts from it.
+    Column("touched", Double, nullable=False, index=True),
+    # Of a conversation that was cut out of a channel without threads: when its last message was
+    # sent. What is sent later belongs to another. NULL: it goes on.
+    Column("ended_at", Double),
     UniqueConstraint("platform", "workspace", "channel", "root"),
     Index(
         "ix_threads_due_work",
@@ -142,6 +146,10 @@ messages = Table(
     Column("stopped", Boolean, nullable=False),
     # Ids of the posts that carry the reply, of whatever version.
     Column("posts", JSON, nullable=False),
+    # What holds for this question alone, by name.
+    Column("options", JSON, nullable=False),
+    # The version that an administrator let past its budgets.
+    Column("allowed", Integer),
     # A post has one id in its channel, whichever thread an event says it is in.
     UniqueConstraint("platform", "workspace", "channel", "id"),
     CheckConstraint("kind IN ('question', 'context', 'command')", name="kind"),
@@ -211,10 +219,27 @@ attachments = Table(
     Column("receipt", Words, nullable=False),
     Column("original_width", Integer),
     Column("original_height", Integer),
+    # The first part of the form that is shown now.
     Column("picture", Whole, ForeignKey("pictures.key"), index=True),
     UniqueConstraint("message", "id"),
     UniqueConstraint("thread", "number"),
     CheckConstraint("mark IN ('', 'pinned', 'dropped', 'low', 'high')", name="mark"),
+)
+
+# Every kept form of an attachment, a row for each part. Bytes go with their last row here.
+forms = Table(
+    "forms",
+    metadata,
+    Column("attachment", Whole, ForeignKey("attachments.key", ondelete="CASCADE")),
+    Column("form", Words),
+    Column("part", Integer),
+    Column("picture", Whole, ForeignKey("pictures.key"), nullable=False, index=True),
+    # The digest of the file that it was made from; empty where nobody said it.
+    Column("source", Words, nullable=False, index=True),
+    Column("receipt", Words, nullable=False),
+    Column("original_width", Integer),
+    Column("original_height", Integer),
+    PrimaryKeyConstraint("attachment", "form", "part"),
 )
 
 budgets = Table(
@@ -277,16 +302,37 @@ reservations = Table(
     Column("budget", Whole, ForeignKey("budgets.key"), primary_key=True, index=True),
 )
 
+# What people think of an answer, by the call that gave it: the ledger tells it.
+votes = Table(
+    "votes",
+    metadata,
+    Column("call", Whole, ForeignKey("calls.key", ondelete="CASCADE")),
+    Column("person", Words),
+    Column("good", Boolean, nullable=False),
+    PrimaryKeyConstraint("call", "person"),
+)
+
+# What was set for a thread, a channel or a workspace. An empty field stands for all.
 settings = Table(
     "settings",
     metadata,
     key(),
     *place(),
-    Column("scope", Words, nullable=False),
-    Column("subject", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("root", Words, nullable=False),
     Column("name", Words, nullable=False),
     Column("value", Words, nullable=False),
-    UniqueConstraint("platform", "workspace", "scope", "subject", "name"),
+    UniqueConstraint("platform", "workspace", "channel", "root", "name"),
+)
+
+# How far a channel was read.
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    *place(),
+    Column("channel", Words, nullable=False),
+    Column("message", Words, nullable=False),
+    PrimaryKeyConstraint("platform", "workspace", "channel"),
 )
 
 buttons = Table(
@@ -295,12 +341,19 @@ buttons = Table(
     key(),
     *place(),
     Column("token", Words, nullable=False, unique=True),
+    # Where it stands, and under the reply to what; empty under a card that belongs to neither.
     Column("channel", Words, nullable=False),
+    Column("root", Words, nullable=False),
+    Column("question", Words, nullable=False),
+    # The same as rows, where they are known: a button goes with them.
     Column("thread", Whole, ForeignKey("threads.key", ondelete="CASCADE"), index=True),
     Column("message", Whole, ForeignKey("messages.key", ondelete="CASCADE"), index=True),
     Column("action", Words, nullable=False),
     Column("value", Words, nullable=False),
+    # Who may press it beside administrators; empty: everybody.
     Column("person", Words, nullable=False),
+    # The version of the message that it was last offered for.
+    Column("version", Integer),
     Column("expires", Double, nullable=False, index=True),
 )
 

@@ -87,19 +87,6 @@ async def test_equal_bytes_are_stored_once_in_a_workspace_and_never_shared_betwe
         await store.load(replace(key, workspace="T2"))
 
 
-async def test_another_form_takes_the_place_of_the_first(store: SqlStore) -> None:
-    claim = await asked(store, message(files=("F1",)))
-    await store.pictures(claim)
-    await store.keep(claim, 1, image(b"small", "low-512"))
-    await store.keep(claim, 1, image(b"large", "tile-768"))
-
-    (picture,) = await store.pictures(claim)
-
-    assert picture.image is not None
-    assert picture.image.key.form == "tile-768"
-    assert await rows(store, "pictures") == 1
-
-
 async def test_a_picture_deleted_while_it_was_prepared_stays_deleted(store: SqlStore) -> None:
     await store.accept(message("1", files=("F1",), addressed=False))
     claim = await asked(store, message("2"))

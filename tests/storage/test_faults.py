@@ -204,7 +204,7 @@ async def test_a_connection_lost_in_mid_transaction_is_an_outage_and_leaves_noth
 
         def die(transaction: database.Transaction) -> None:
             transaction.connection.exec_driver_sql(
-                "INSERT INTO settings (platform, workspace, scope, subject, name, value) "
+                "INSERT INTO settings (platform, workspace, channel, root, name, value) "
                 "VALUES ('', '', '', '', '', '')"
             )
             transaction.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")

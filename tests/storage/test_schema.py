@@ -93,7 +93,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(url: str) -> None:
         with pytest.raises(SetupError, match="newer version"):
             migrate(url)
 
-        await database.write(lambda tx: tx.connection.exec_driver_sql(VERSION.format("0001")))
+        await database.write(lambda tx: tx.connection.exec_driver_sql(VERSION.format("0002")))
     migrate(url)
 
 

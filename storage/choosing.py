@@ -1,0 +1,81 @@
+"""What people set for a thread, a channel or a workspace, and how far a channel was read."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import delete, func, select, tuple_
+
+from bot.domain import Level, ThreadId
+from storage.cutting import current_of
+from storage.database import Transaction
+from storage.tables import bookmarks, clean, settings
+
+LEVELS: tuple[Level, ...] = ("thread", "channel", "workspace")
+
+
+def choices(transaction: Transaction, place: ThreadId) -> Mapping[Level, Mapping[str, str]]:
+    """What was set on each level of this place, by name."""
+    here = current_of(transaction, place)
+    found: dict[Level, dict[str, str]] = {level: {} for level in LEVELS}
+    rows = transaction.all(
+        select(settings).where(
+            settings.c.platform == here.platform,
+            settings.c.workspace == here.workspace,
+            settings.c.channel.in_(("", here.channel)),
+            settings.c.root.in_(("", here.root)),
+        )
+    )
+    for row in rows:
+        level: Level = "thread" if row.root else "channel" if row.channel else "workspace"
+        found[level][row.name] = row.value
+    return found
+
+
+def choose(
+    transaction: Transaction, place: ThreadId, level: Level, name: str, value: str | None
+) -> None:
+    """Sets something on a level, or takes it back.
+
+    Where there are no threads and no conversation goes on, what is set for it holds for the channel.
+    """
+    here = current_of(transaction, place)
+    names = {
+        "platform": here.platform,
+        "workspace": here.workspace,
+        "channel": "" if level == "workspace" else here.channel,
+        "root": here.root if level == "thread" else "",
+        "name": name,
+    }
+    if value is None:
+        unset = delete(settings).where(*(settings.c[each] == names[each] for each in names))
+        transaction.run(unset)
+        return
+    transaction.run(
+        transaction.insert(settings)
+        .values(**names, value=value)
+        .on_conflict_do_update(index_elements=list(names), set_={"value": clean(value)})
+    )
+
+
+def read_up_to(transaction: Transaction, platform: str, workspace: str) -> Mapping[str, str]:
+    """The last message that was read, by channel."""
+    here = (bookmarks.c.platform == platform, bookmarks.c.workspace == workspace)
+    return {row.channel: row.message for row in transaction.all(select(bookmarks).where(*here))}
+
+
+def note_read(
+    transaction: Transaction, platform: str, workspace: str, channel: str, message: str
+) -> None:
+    """Moves a channel's bookmark forward, never back.
+
+    Platforms number their messages: of two ids the longer one is later, else the greater one.
+    """
+    names = {"platform": platform, "workspace": workspace, "channel": channel}
+    moved = transaction.insert(bookmarks).values(**names, message=message)
+    there, new = bookmarks.c.message, moved.excluded.message
+    transaction.run(
+        moved.on_conflict_do_update(
+            index_elements=list(names),
+            set_={"message": new},
+            where=tuple_(func.length(new), new) > tuple_(func.length(there), there),
+        )
+    )

@@ -24,6 +24,36 @@ def split(markdown: str, limit: int, *, measure: Callable[[str], int] = len) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a text: prose as it stands, or a code block."""
+
+    text: str
+    """With the fences of a code block; all stretches together are the text."""
+    code: str | None = None
+    """What stands between the fences; None for prose."""
+    language: str = ""
+    closed: bool = True
+    """False for a code block that the text ends in."""
+
+
+def stretches(markdown: str) -> Iterator[Stretch]:
+    """The prose and the code blocks of a text, in order."""
+    position = 0
+    for fence in _fences(markdown):
+        if fence.start > position:
+            yield Stretch(markdown[position : fence.start])
+        yield Stretch(
+            markdown[fence.start : fence.after],
+            code=markdown[fence.body : fence.end],
+            language=fence.opening.strip("`\n"),
+            closed=fence.after <= len(markdown),
+        )
+        position = fence.after
+    if position < len(markdown):
+        yield Stretch(markdown[position:])
+
+
+@dataclass(frozen=True, slots=True)
 class _Fence:
     """A code block: `text[start:body]` opens it, `text[body:end]` is code, `text[end:after]` closes it."""
 

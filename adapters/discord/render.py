@@ -3,7 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
+from adapters.discord import markup
+from adapters.discord.markup import File
 from adapters.text import split
 from bot.domain import Button, Card, Reply
 
@@ -12,6 +15,9 @@ SMALL_LINE = 300  # characters of a line in small print
 NAME = 80  # characters of a thread's name; Discord takes 100
 UNNAMED = "A question about a picture"
 NOTHING = "(The answer is empty.)"
+WHOLE = "answer.md"
+SHORT_RECEIPTS = 2  # of an answer that must do with one post
+FENCE = 12  # characters for closing a code block that is cut
 
 ROWS, BUTTON = 1, 2  # component types
 STYLES = {"": 2, "primary": 1, "danger": 4}
@@ -26,22 +32,65 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 def chunks(text: str) -> list[str]:
     """An answer so far as the contents of posts; the same beginning gives the same posts."""
-    return split(defused(text), LIMIT, measure=utf16)
+    return pieces(markup.shown(text))
 
 
 def posts(reply: Reply) -> list[str]:
     """A whole reply: the text, then in small print what it cost and what became of the pictures."""
-    body = [chunk for chunk in chunks(reply.text) if legible(chunk)]
-    lines = [line for line in (*reply.footer, *reply.receipts) if legible(line)]
-    small = split("\n".join(small_line(line) for line in lines), LIMIT, measure=utf16)
+    return composed(markup.shown(reply.text), reply)
+
+
+def posts_with_files(reply: Reply) -> tuple[list[str], tuple[File, ...]]:
+    """The same, with long code and large tables as files."""
+    text, files = markup.with_files(reply.text)
+    return composed(text, reply), files
+
+
+def briefly(reply: Reply, heading: str = "") -> tuple[str, tuple[File, ...]]:
+    """A reply for where little may be posted: one post, and the whole answer as a file."""
+    small = "\n".join(small_print(replace(reply, receipts=reply.receipts[:SHORT_RECEIPTS])))
+    small = cut(small, LIMIT // 2)
+    note = f"\n*The whole answer is in the file* `{WHOLE}`\n"
+    whole = f"{heading}\n{markup.shown(reply.text)}"
+    beginning = pieces(cut("".join(pieces(whole)[:1]), LIMIT - utf16(note + small) - FENCE))
+    return "".join(beginning[:1]) + note + small, (File(WHOLE, reply.text.encode(errors="replace")),)
+
+
+def composed(text: str, reply: Reply) -> list[str]:
+    """A text in the form that Discord shows, and a reply's small print under it."""
+    body = [chunk for chunk in pieces(text) if legible(chunk)]
+    small = split("\n".join(small_print(reply)), LIMIT, measure=utf16)
     if body and small and utf16(body[-1]) + 1 + utf16(small[0]) <= LIMIT:
         body[-1] += "\n" + small.pop(0)
     return [*body, *small] or [NOTHING]
 
 
+def small_print(reply: Reply) -> list[str]:
+    """What an answer cost and what became of the pictures, line by line."""
+    lines = [line for line in (*reply.footer, *reply.receipts) if legible(line)]
+    return [small_line(line) for line in lines]
+
+
+def pieces(text: str) -> list[str]:
+    """A text in the form that Discord shows as the contents of posts."""
+    return split(defused(text), LIMIT, measure=utf16)
+
+
 def card(shown: Card) -> list[str]:
     """The answer to a command."""
-    return chunks(f"**{shown.title}**\n{shown.text}") or [NOTHING]
+    title = f"**{shown.title}**\n" if shown.title else ""
+    return [each for each in chunks(title + shown.text) if legible(each)] or [NOTHING]
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, with a sign where more was."""
+    if utf16(text) <= most:
+        return text
+    # A character outside the first plane counts twice.
+    short = text[: most - 1]
+    while utf16(short) > most - 1:
+        short = short[: len(short) - max(1, (utf16(short) - most + 1) // 2)]
+    return short.rstrip() + "…"
 
 
 def components(buttons: Sequence[Button]) -> list[dict[str, object]]:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.slack.api import Json
-from adapters.slack.events import items, text
+from adapters.slack.events import ASKED, items, text
 from adapters.slack.markup import escape, harmless
 from adapters.text import split
-from bot.domain import Button, Card, Reply
+from bot.domain import Attachment, Button, Card, Reply
 
 MARKDOWN_LIMIT = (
     11_000  # A markdown block takes 12,000, a whole message some 13,200, footer included.
@@ -24,6 +24,14 @@ FALLBACK_LIMIT = 3_500  # chat.update refuses more than 4,000 as `text`.
 PLACEHOLDER = "Looking …"
 MARK = re.compile(r"ts-reply:(?P<question>\d+\.\d+):(?P<part>\d+)")
 CARD_MARK = "ts-card"
+PRESS = "press:"
+GOOD, BAD = "👍", "👎"
+QUESTION_LIMIT = 6_000  # of a question that is posted for a person; the model gets all of it
+SHOWABLE = ("image/png", "image/jpeg", "image/gif")  # the formats that an image block takes
+SHOWN_FILES = 10
+ALT_LIMIT = 2_000
+REFUSED = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+"""What Slack answers when it is the message that it does not like."""
 
 Block = dict[str, Any]
 
@@ -51,7 +59,7 @@ class Part:
         return [{"type": "markdown", "text": self.body}, *self.small]
 
 
-def compose(reply: Reply, question: str, *, plain: bool = False) -> list[Part]:
+def compose(reply: Reply, question: str, *, plain: bool = False, votes: bool = True) -> list[Part]:
     """The messages that make up a reply to the question with this timestamp; at least one."""
     groups = grouped([harmless(line) for line in (*reply.footer, *reply.receipts) if line])
     limit = SECTION_LIMIT if plain else MARKDOWN_LIMIT
@@ -67,8 +75,8 @@ def compose(reply: Reply, question: str, *, plain: bool = False) -> list[Part]:
         if last > 1:
             lines = [f"{number}/{last}", *lines]
         under = [context(lines, mark(question, number - 1))]
-        if number == last and reply.buttons:
-            under.append(actions(reply.buttons))
+        if number == last:
+            under += row(reply.buttons, votes=votes and not plain)
         parts.append(Part(body, tuple(under), fallback(body, lines), plain))
     return parts
 
@@ -83,14 +91,16 @@ def grouped(lines: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def partial(body: str, question: str) -> Part:
+def partial(body: str, question: str, stop: str = "") -> Part:
     """An answer that is still being written; without a body it is the sign that somebody is at work."""
-    under = context([PLACEHOLDER if not body.strip() else "…"], mark(question, 0))
-    return Part(body, (under,), fallback(body or PLACEHOLDER, []))
+    under = [context([PLACEHOLDER if not body.strip() else "…"], mark(question, 0))]
+    if stop:
+        under.append(actions([Button("Stop", stop)]))
+    return Part(body, tuple(under), fallback(body or PLACEHOLDER, []))
 
 
-def card(card: Card) -> Block:
-    """The answer to a command, as a message."""
+def card(card: Card, drawing: str = "", more: Sequence[Block] = ()) -> Block:
+    """The answer to a command, as a message; `drawing` is a file's id, `more` goes among the buttons."""
     blocks: list[Block] = []
     if card.title:
         title = {"type": "plain_text", "text": harmless(card.title)[:150], "emoji": False}
@@ -100,16 +110,49 @@ def card(card: Card) -> Block:
     body = split(harmless(card.text), MARKDOWN_LIMIT)
     if body:
         blocks.append({"type": "markdown", "text": body[0]})
-    if card.buttons:
-        blocks.append(actions(card.buttons))
+    if drawing and card.drawing:
+        blocks.append(image(drawing, card.drawing.alt))
+    if card.buttons or more:
+        blocks.append(actions(card.buttons, more))
     return {
         "response_type": "ephemeral" if card.private else "in_channel",
-        "replace_original": False,
         "text": fallback(f"{card.title}\n{card.text}".strip(), []),
         "blocks": blocks,
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def question(author: str, words: str, files: Sequence[Attachment], nonce: str) -> Part:
+    """A question that the bot posts for a person; the author's name is the only call in it."""
+    said = split(harmless(words), QUESTION_LIMIT) or [""]
+    body = said[0] if len(said) == 1 else f"{said[0]} …"
+    names = [file.name for file in files]
+    who: Block = {
+        "type": "section",
+        "block_id": f"{ASKED}:{nonce}",
+        "text": {"type": "mrkdwn", "text": f"<@{author}> asks:", "verbatim": True},
+    }
+    blocks = [who]
+    if body.strip():
+        blocks.append({"type": "markdown", "text": body})
+    shown = [file for file in files if file.media_type in SHOWABLE][:SHOWN_FILES]
+    blocks += [image(file.id, file.name) for file in shown]
+    if names:
+        listed = harmless(", ".join(names))[:SMALL_LIMIT]
+        blocks.append(context([listed], f"{ASKED}-files"))
+    return Part("", tuple(blocks), fallback(f"asks: {body}", names))
+
+
+def without_images(part: Part) -> Part:
+    """The same for a Slack that does not show these files."""
+    kept = tuple(block for block in part.small if block["type"] != "image")
+    return replace(part, small=kept)
+
+
+def image(file: str, alt: str) -> Block:
+    """A file in Slack, shown as a picture."""
+    return {"type": "image", "slack_file": {"id": file}, "alt_text": alt[:ALT_LIMIT] or "picture"}
 
 
 def mark(question: str, part: int) -> str:
@@ -125,7 +168,7 @@ def marked(message: Json) -> tuple[str, int] | None:
     for block in items(message.get("blocks")):
         if found := MARK.fullmatch(text(block, "block_id")):
             return found["question"], int(found["part"])
-        if text(block, "block_id") == CARD_MARK:
+        if text(block, "block_id").startswith((CARD_MARK, ASKED)):
             return "", 0
     return None
 
@@ -150,21 +193,43 @@ def packed(lines: Iterable[str]) -> list[str]:
     return pieces
 
 
-def actions(buttons: Sequence[Button]) -> Block:
+def row(buttons: Sequence[Button], *, votes: bool) -> list[Block]:
+    """The buttons under a reply; the two votes in Slack's own form, where it takes that."""
+    good = next((button for button in buttons if button.label == GOOD), None)
+    bad = next((button for button in buttons if button.label == BAD), None)
+    if not votes or good is None or bad is None:
+        return [actions(buttons)] if buttons else []
+    others = [button for button in buttons if button not in (good, bad)]
+    feedback = {
+        "type": "feedback_buttons",
+        "action_id": f"{PRESS}vote",
+        "positive_button": vote(good, "Good answer"),
+        "negative_button": vote(bad, "Bad answer"),
+    }
+    under: Block = {"type": "context_actions", "elements": [feedback]}
+    return [*([actions(others)] if others else []), under]
+
+
+def vote(button: Button, words: str) -> Block:
+    label = {"type": "plain_text", "text": words, "emoji": False}
+    return {"text": label, "value": button.token, "accessibility_label": words}
+
+
+def actions(buttons: Sequence[Button], more: Sequence[Block] = ()) -> Block:
     """A row of buttons; each carries its token and nothing else."""
-    elements = []
-    for number, button in enumerate(buttons[:25]):
+    elements: list[Block] = []
+    for number, button in enumerate(buttons[: 25 - len(more)]):
         label = {"type": "plain_text", "text": button.label[:75], "emoji": False}
         element: Block = {
             "type": "button",
-            "action_id": f"press:{number}",
+            "action_id": f"{PRESS}{number}",
             "text": label,
             "value": button.token,
         }
         if button.style:
             element["style"] = button.style
         elements.append(element)
-    return {"type": "actions", "elements": elements}
+    return {"type": "actions", "elements": [*elements, *more]}
 
 
 def fallback(body: str, lines: Sequence[str]) -> str:

@@ -1,33 +1,48 @@
-"""Slash commands, shortcuts and buttons → commands; their cards → answers that only the asker sees."""
+"""Slash commands, shortcuts, forms and buttons → what the desk is asked, and what people get to see."""
 
 import asyncio
 import logging
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-import aiohttp
-
-from adapters.slack import blocks
-from adapters.slack.api import Api, Json, Refused, is_loopback
-from adapters.slack.events import PLATFORM, attachment, files, items, root_of, table, text
+from adapters.slack import modals
+from adapters.slack.api import Api, Json, Refused
+from adapters.slack.blocks import PRESS, Block
+from adapters.slack.events import (
+    PLATFORM,
+    attachment,
+    files,
+    items,
+    root_of,
+    table,
+    text,
+    timestamp,
+)
 from adapters.slack.markup import readable
+from adapters.slack.modals import ASK, ESTIMATE, Form, Spot
+from adapters.slack.people import groups_of
 from adapters.slack.probe import Identity
-from bot.domain import Attachment, Card, Command
+from adapters.slack.proposals import Proposals
+from adapters.slack.replies import Replies
+from bot.domain import Attachment, Card, Command, Person, Proposal, ThreadId
 from bot.errors import SetupError, ThreadsightError
 from bot.ports import Desk
 
 RECENT = 20  # messages of a channel in which /estimate looks for pictures
+RECENT_SECONDS = 1.5  # A form can be opened for three seconds after the command.
 LOOKED_UP = 20  # files of other organisations whose sizes Slack is asked for, for one estimate
-ANSWER_SECONDS = 10.0
-ESTIMATE = "estimate"
-"""The shortcut's callback id, as the manifest names it."""
-PRESS = "press:"
+FORM = "form:"
+OTHER = f"{FORM}{ESTIMATE}"
+"""The button that opens the form where the channel's own pictures were estimated."""
 
 UNREADABLE = (
     "I cannot read this conversation. Invite me with `/invite @{name}`, or give me a size: "
     "`/estimate 1920x1080 x3 high`."
 )
 BROKEN = "Something broke while I worked on this. Please try again."
+EXPIRED = "Slack did not wait for the form to open. Please do that again."
+UNOPENED = "Slack does not open the form ({code})."
+NO_PICTURES = "This message has no picture."
+TRIGGER = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
 log = logging.getLogger("threadsight.slack")
 
 
@@ -38,26 +53,55 @@ class Commands:
         self.api = api
         self.desk = desk
         self.me = me
+        self.replies = Replies(api)
+        self.proposals = Proposals(api, desk)
 
     async def slash(self, body: Json) -> None:
         """`/estimate [SIZE]` and `/vision [WORD …]`."""
-        await self.answer(body, await self.card_for(self.slashed(body)))
+        spot, command = slashed_at(body), self.slashed(body)
+        if command.name == ESTIMATE and not command.text:
+            await self.estimate_here(spot, command, text(body, "trigger_id"))
+            return
+        await self.replies.show(spot, await self.card_for(command))
 
     async def shortcut(self, body: Json) -> None:
-        """“Estimate cost” on a message."""
-        await self.answer(body, await self.card_for(self.pointed(body)))
+        """“Estimate cost” and “Ask about this” on a message."""
+        spot, command = pointed_at(body), self.pointed(body)
+        if text(body, "callback_id") != ASK:
+            await self.replies.show(spot, await self.card_for(command))
+        elif not command.attachments:
+            await self.replies.show(spot, Card("", NO_PICTURES))
+        else:
+            form = modals.asking(spot, command.message, command.attachments)
+            await self.open(spot, form, text(body, "trigger_id"))
 
     async def buttons(self, body: Json) -> None:
         """A button under a card or a reply."""
-        person = text(table(body.get("user")), "id")
+        spot = pressed_at(body)
+        person = Person(spot.person, groups_of(body))
         for action in items(body.get("actions")):
-            if text(action, "action_id").startswith(PRESS):
-                card = await self.pressed(text(action, "value"), person)
-                if card is not None:
-                    await self.answer(body, card)
+            name = text(action, "action_id")
+            if name.startswith(PRESS):
+                await self.pressed(spot, text(action, "value"), person)
+            elif name == OTHER:
+                await self.open(spot, modals.estimating(spot), text(body, "trigger_id"))
+
+    def check(self, body: Json) -> dict[str, str]:
+        """What is wrong with a form that was sent, by its field; told while the person still sees it."""
+        return modals.errors(callback_of(body), modals.filled(body))
+
+    async def submitted(self, body: Json) -> None:
+        """A form without mistakes."""
+        form = modals.filled(body)
+        if callback_of(body) == ESTIMATE:
+            await self.replies.show(form.spot, await self.card_for(self.sized(body, form)))
+        elif callback_of(body) == ASK:
+            await self.ask(form.spot, await self.proposed(body, form))
+
+    # What people asked, in our words.
 
     def slashed(self, body: Json) -> Command:
-        """A slash command in our words."""
+        """A slash command."""
         name, words = text(body, "command").removeprefix("/"), text(body, "text").strip()
         if name != ESTIMATE:
             name, _, words = words.partition(" ")
@@ -68,10 +112,12 @@ class Commands:
             channel=text(body, "channel_id"),
             author=text(body, "user_id"),
             text=readable(words, self.me.user),
+            groups=groups_of(body),
+            direct=text(body, "channel_id").startswith("D"),
         )
 
     def pointed(self, body: Json) -> Command:
-        """A message shortcut in our words."""
+        """A message shortcut."""
         message = table(body.get("message"))
         return Command(
             name=ESTIMATE,
@@ -82,53 +128,136 @@ class Commands:
             root=root_of(message),
             attachments=pictures(files(message)),
             options={"question": readable(text(message, "text"), self.me.user)},
+            message=text(message, "ts"),
+            groups=groups_of(body),
         )
+
+    def sized(self, body: Json, form: Form) -> Command:
+        """An estimate by form."""
+        return Command(
+            name=ESTIMATE,
+            platform=PLATFORM,
+            workspace=text(table(body.get("team")), "id") or self.me.team,
+            channel=form.spot.channel,
+            author=form.spot.person,
+            root=form.spot.root or None,
+            attachments=form.files,
+            options={"question": form.question, **form.options},
+            groups=groups_of(body),
+            direct=form.spot.channel.startswith("D"),
+        )
+
+    async def proposed(self, body: Json, form: Form) -> Proposal:
+        """A question by form."""
+        workspace = text(table(body.get("team")), "id") or self.me.team
+        root = form.spot.root or form.message
+        return Proposal(
+            place=ThreadId(PLATFORM, workspace, form.spot.channel, root),
+            author=form.spot.person,
+            text=form.question,
+            attachments=await self.with_sizes(form.files),
+            options=form.options,
+            source=form.message,
+        )
+
+    # What they get.
 
     async def card_for(self, command: Command) -> Card:
         """The desk's card, or what went wrong as one."""
         try:
-            if command.name == ESTIMATE and not command.text and command.root is None:
-                command = await self.with_recent(command)
-            return await self.desk.run(await self.with_sizes(command))
-        except Unreadable:
-            return Card("", UNREADABLE.format(name=self.me.name or "the bot"))
+            known = await self.with_sizes(command.attachments)
+            return await self.desk.run(replace(command, attachments=known))
         except ThreadsightError as error:
             return Card("", error.sentence)
         except Exception as error:
             log.error("a command broke: %s", type(error).__name__)
             return Card("", BROKEN)
 
-    async def pressed(self, token: str, person: str) -> Card | None:
+    async def estimate_here(self, spot: Spot, command: Command, trigger: str) -> None:
+        """Estimates the channel's last pictures; the form asks for others where there are none."""
+        readable = True
         try:
-            return await self.desk.press(token, person)
+            async with asyncio.timeout(RECENT_SECONDS):
+                command = replace(command, attachments=await self.recent(command.channel))
+        except (Refused, SetupError):
+            readable = False
+        except (ThreadsightError, TimeoutError) as error:
+            log.info("the last pictures are not known in time: %s", type(error).__name__)
+        if command.attachments:
+            await self.replies.show(spot, await self.card_for(command), (other_button(),))
+        elif (problem := await self.opened(modals.estimating(spot), trigger)) is None:
+            return
+        elif readable:
+            await self.replies.show(spot, problem)
+        else:
+            unreadable = UNREADABLE.format(name=self.me.name or "the bot")
+            await self.replies.show(spot, Card("", unreadable))
+
+    async def pressed(self, spot: Spot, token: str, person: Person) -> None:
+        """Shows what came of a button, if anything did."""
+        try:
+            found = await self.desk.press(token, person)
         except ThreadsightError as error:
-            return Card("", error.sentence)
+            found = Card("", error.sentence)
         except Exception as error:
             log.error("a button broke: %s", type(error).__name__)
-            return Card("", BROKEN)
-
-    async def with_recent(self, command: Command) -> Command:
-        """The command for the pictures of the channel's last messages, oldest first."""
-        try:
-            page = await self.api.call(
-                self.api.sure.conversations_history(channel=command.channel, limit=RECENT)
+            found = Card("", BROKEN)
+        if isinstance(found, Proposal):
+            await self.ask(
+                spot, replace(found, attachments=await self.with_sizes(found.attachments))
             )
-        except (Refused, SetupError) as error:
-            raise Unreadable from error
+        elif found is not None:
+            await self.replies.show(spot, found)
+
+    async def ask(self, spot: Spot, proposal: Proposal) -> None:
+        """Posts a question for all to see; a card says why not."""
+        try:
+            refusal = await self.proposals.ask(proposal)
+        except ThreadsightError as error:
+            refusal = Card("", error.sentence)
+        except Exception as error:
+            log.error("a question broke: %s", type(error).__name__)
+            refusal = Card("", BROKEN)
+        if refusal is None:
+            await self.replies.dismiss(spot)
+        else:
+            await self.replies.show(spot, refusal)
+
+    async def open(self, spot: Spot, form: modals.View, trigger: str) -> None:
+        """Opens a form, or says why it does not open."""
+        problem = await self.opened(form, trigger)
+        if problem is not None:
+            await self.replies.show(spot, problem)
+
+    async def opened(self, form: modals.View, trigger: str) -> Card | None:
+        """None once the form is open, else why it is not."""
+        try:
+            await self.api.call(self.api.hasty.views_open(trigger_id=trigger, view=form))
+        except Refused as error:
+            return Card("", EXPIRED if error.code in TRIGGER else UNOPENED.format(code=error.code))
+        except ThreadsightError as error:
+            return Card("", error.sentence)
+        return None
+
+    async def recent(self, channel: str) -> tuple[Attachment, ...]:
+        """The pictures of the channel's last messages, oldest first."""
+        page = await self.api.call(
+            self.api.sure.conversations_history(channel=channel, limit=RECENT)
+        )
         found: list[Attachment] = []
         for message in reversed(items(page.get("messages"))):
             found += pictures(files(message))
-        return replace(command, attachments=tuple(found))
+        return tuple(found)
 
-    async def with_sizes(self, command: Command) -> Command:
-        """The command with what Slack tells only on request of files from other organisations."""
-        first, others = command.attachments[:LOOKED_UP], command.attachments[LOOKED_UP:]
+    async def with_sizes(self, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+        """Files with what Slack tells only on request, as of other organisations' or a form's."""
+        first, others = attachments[:LOOKED_UP], attachments[LOOKED_UP:]
         known = await asyncio.gather(*(self.looked_up(file) for file in first))
-        return replace(command, attachments=(*pictures(tuple(known)), *others))
+        return (*pictures(tuple(known)), *others)
 
     async def looked_up(self, file: Attachment) -> Attachment:
         """A file as Slack knows it, where its message did not say."""
-        if file.url or file.width:
+        if file.url or file.width or file.linked:
             return file
         try:
             answer = await self.api.call(self.api.sure.files_info(file=file.id))
@@ -137,43 +266,46 @@ class Commands:
             return file
         return attachment(table(answer.get("file"))) or file
 
-    async def answer(self, body: Json, card: Card) -> None:
-        """Answers to the address that Slack gave for this very command."""
-        url = text(body, "response_url")
-        address = urlsplit(url)
-        local = self.api.local and is_loopback(address.hostname)
-        if address.scheme != "https" and not local:
-            log.warning("a command came without an address to answer to")
-            return
-        shown = blocks.card(card)
-        # Whatever Slack may have against the blocks, it takes the text.
-        if not await self.respond(url, shown):
-            await self.respond(url, {**shown, "blocks": []})
 
-    async def respond(self, url: str, message: Json) -> bool:
-        """Sends a message to a response address; True unless Slack refuses it."""
-        try:
-            async with self.api.session.post(
-                url,
-                json=message,
-                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
-                allow_redirects=False,
-            ) as response:
-                if response.status == 200:
-                    return True
-                log.warning("a command's answer was refused: %s", response.status)
-                return False
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("a command's answer was lost: %s", type(error).__name__)
-            return True
+def slashed_at(body: Json) -> Spot:
+    return Spot(text(body, "channel_id"), text(body, "user_id"), url=text(body, "response_url"))
 
 
-class Unreadable(Exception):
-    """The bot is not in the conversation."""
+def pointed_at(body: Json) -> Spot:
+    message = table(body.get("message"))
+    return Spot(
+        channel=text(table(body.get("channel")), "id"),
+        person=text(table(body.get("user")), "id"),
+        root=text(message, "thread_ts"),
+        url=text(body, "response_url"),
+    )
+
+
+def pressed_at(body: Json) -> Spot:
+    container = table(body.get("container"))
+    root = text(container, "thread_ts") or text(table(body.get("message")), "thread_ts")
+    return Spot(
+        channel=text(table(body.get("channel")), "id") or text(container, "channel_id"),
+        person=text(table(body.get("user")), "id"),
+        root=root if timestamp(root) is not None else "",
+        url=text(body, "response_url"),
+        fresh=container.get("is_ephemeral") is not True,
+    )
+
+
+def callback_of(body: Json) -> str:
+    return text(table(body.get("view")), "callback_id")
+
+
+def other_button() -> Block:
+    label = {"type": "plain_text", "text": "Other pictures …", "emoji": False}
+    return {"type": "button", "action_id": OTHER, "text": label}
 
 
 def pictures(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-    """Those that are pictures, as far as Slack tells."""
+    """Those that are pictures or documents, as far as Slack tells."""
     return tuple(
-        file for file in attachments if file.media_type.startswith("image/") or not file.media_type
+        file
+        for file in attachments
+        if not file.media_type or file.media_type.startswith(("image/", "application/pdf"))
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from adapters.slack.api import Api, Json, Refused, Unsure
-from adapters.slack.blocks import MARKDOWN_LIMIT, Part, compose, marked, partial
+from adapters.slack.blocks import MARKDOWN_LIMIT, REFUSED, Part, compose, marked, partial
 from adapters.slack.events import text, timestamp
 from adapters.slack.markup import harmless
 from adapters.slack.probe import Identity
@@ -24,7 +24,6 @@ LACKING_SECONDS = 600.0  # before a feature is tried again that Slack said it do
 STATUS = "is looking …"
 STREAMS, STATUSES = "streams", "statuses"
 UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled", "http_404")
-TOO_MUCH = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
 
 log = logging.getLogger("threadsight.slack")
@@ -80,7 +79,7 @@ class SlackDraft:
         try:
             await self.write(compose(reply, self.question))
         except Refused as error:
-            if error.code not in TOO_MUCH:
+            if error.code not in REFUSED:
                 raise
             await self.write(compose(reply, self.question, plain=True))
         return tuple(self.posts)

@@ -129,7 +129,7 @@ def present(message: Json) -> set[str]:
 
 def for_person(message: Json) -> bool:
     """Whether a post of ours carries a person's question."""
-    return any(text(block, "block_id") == ASKED for block in items(message.get("blocks")))
+    return any(text(block, "block_id").startswith(ASKED) for block in items(message.get("blocks")))
 
 
 def listed(what: Heard | None) -> list[Heard]:

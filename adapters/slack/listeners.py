@@ -7,12 +7,14 @@ from dataclasses import replace
 from slack_bolt.response import BoltResponse
 
 from adapters.slack.api import Api, Json
-from adapters.slack.commands import ESTIMATE, Commands
+from adapters.slack.commands import Commands
 from adapters.slack.errands import Errands
-from adapters.slack.events import heard, text
+from adapters.slack.events import Stopped, heard, table, text
+from adapters.slack.modals import ASK, ESTIMATE
 from adapters.slack.people import groups_of
 from adapters.slack.probe import Identity
 from adapters.slack.refusals import Refusals
+from adapters.slack.thread import erase
 from bot.domain import Message, Scope
 from bot.errors import ThreadsightError
 from bot.ports import Desk
@@ -29,6 +31,7 @@ class Listeners:
         self.me = me
         self.errands = errands
         self.commands = Commands(api, desk, me)
+        api.live.desk = desk
         self.refusals = Refusals(api)
 
     async def hear(self, body: Json) -> BoltResponse:
@@ -38,20 +41,32 @@ class Listeners:
             await self.event(body)
         elif "command" in body:
             self.later(self.commands.slash(body))
-        elif kind == "message_action" and text(body, "callback_id") == ESTIMATE:
+        elif kind == "message_action" and text(body, "callback_id") in (ESTIMATE, ASK):
             self.later(self.commands.shortcut(body))
         elif kind == "block_actions":
             self.later(self.commands.buttons(body))
+        elif kind == "view_submission":
+            return self.form(body)
+        return BoltResponse(status=200, body="")
+
+    def form(self, body: Json) -> BoltResponse:
+        """Closes a form, or shows in it what is wrong."""
+        if errors := self.commands.check(body):
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": errors})
+        self.later(self.commands.submitted(body))
         return BoltResponse(status=200, body="")
 
     async def event(self, body: Json) -> None:
         """Returns once the event is stored, or is not our business."""
+        self.meet(body)
         try:
             for what in heard(body, self.me):
                 if isinstance(what, Message):
                     await self.accept(replace(what, groups=groups_of(body)))
                 elif isinstance(what, Scope):
                     await self.retract(what)
+                else:
+                    self.later(self.stop(what))
         except ThreadsightError as error:
             log.warning("an event is not stored yet: %s", type(error).__name__)
             raise
@@ -65,12 +80,21 @@ class Listeners:
     async def retract(self, scope: Scope) -> None:
         """Erases what was deleted; the posts that answered it go afterwards."""
         posts = await self.desk.retract(scope)
-        if posts and scope.channel:
-            self.later(self.delete(scope.channel, posts))
+        # With a channel its posts are gone already.
+        if posts and scope.channel and scope.message:
+            self.later(erase(self.api, scope.channel, posts))
 
-    async def delete(self, channel: str, posts: tuple[str, ...]) -> None:
-        for post in posts:
-            await self.api.delete(channel, post)
+    async def stop(self, stopped: Stopped) -> None:
+        """Slack's own Stop is the bot's."""
+        for claim in self.api.live.meant(stopped.channel, stopped.root, stopped.posts):
+            await self.api.live.stop(claim, stopped.person)
+
+    def meet(self, body: Json) -> None:
+        """Remembers where people come from; a stream wants to know for whom it is."""
+        event = table(body.get("event"))
+        for said in (event, table(event.get("message"))):
+            team = text(said, "user_team") or text(said, "source_team") or text(said, "team")
+            self.api.live.met(text(said, "user"), team)
 
     def later(self, work: Coroutine[object, object, None]) -> None:
         """Does something after the acknowledgement; it fails alone."""

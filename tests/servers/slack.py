@@ -47,6 +47,7 @@ class SlackServer(WebApi):
         app.router.add_get("/files-pri/{id}/{name}", self.give)
         app.router.add_get("/login", self.login)
         app.router.add_post("/respond/{id}", self.respond)
+        app.router.add_post("/upload/{id}", self.take)
         app.router.add_route("*", "/elsewhere", self.elsewhere)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -95,11 +96,22 @@ class SlackServer(WebApi):
         self.foreign_tokens.append(request.headers.get("Authorization", ""))
         return web.Response(body=b"secret")
 
+    async def take(self, request: web.Request) -> web.Response:
+        """The bytes of a file on its way up."""
+        identity = request.match_info["id"]
+        if self.fault("upload") is not None or identity not in self.sends:
+            return web.Response(status=500)
+        name, data = self.sends[identity], await request.read()
+        self.files[identity] = File({"id": identity, "name": name, "size": len(data)}, data)
+        return web.Response(text="OK")
+
     async def respond(self, request: web.Request) -> web.Response:
         answer = await request.json()
-        if self.fault("respond") is not None:
-            return web.Response(status=400, text="invalid_blocks")
+        if fault := self.fault("respond"):
+            return web.Response(status=fault.status if fault.status != 200 else 400, text="no")
         rules.check_blocks(answer.get("blocks") or [])
+        if any(name not in self.files for name in rules.images_in(answer.get("blocks"))):
+            return web.Response(status=400, text="invalid_blocks")
         self.ephemeral.append(answer)
         self.moved()
         return web.Response(text="ok")

@@ -1,6 +1,7 @@
 """The Web API of a small Slack: does what is documented, and refuses what is refused."""
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -27,6 +28,11 @@ TIERS = {  # calls a minute and workspace
     "chat.appendStream": 100,
     "chat.update": 50,
     "conversations.replies": 50,
+    "conversations.history": 50,
+    "chat.delete": 50,
+    "chat.postEphemeral": 100,
+    "files.info": 100,
+    "views.open": 100,
 }
 
 
@@ -81,11 +87,14 @@ class WebApi(Workspace):
 
     def overrun(self, method: str, args: Mapping[str, Any]) -> float:
         """Seconds to wait when a method is called too often; posts: one a second and channel, bursts of 5."""
-        if not self.limits:
+        if not self.limits and not (self.cut and method == "conversations.replies"):
             return 0.0
         key, most, window = method, TIERS.get(method, 10**6), 60.0
         if method == "chat.postMessage":
             key, most, window = f"{method} {args.get('channel')}", 5, 5.0
+        if method == "conversations.replies" and self.cut:
+            most = 1
+        window /= self.speed
         now, calls = time.monotonic(), self._called[key]
         while calls and calls[0] < now - window:
             calls.popleft()
@@ -128,6 +137,11 @@ class WebApi(Workspace):
             "conversations.replies": self.replies,
             "conversations.history": self.history,
             "files.info": self.file_info,
+            "chat.postEphemeral": self.whisper,
+            "views.open": self.open_view,
+            "files.getUploadURLExternal": self.begin_upload,
+            "files.completeUploadExternal": self.complete_upload,
+            "agents.sessions.setStatus": self.set_session,
         }
         if method not in known or method in self.unknown:
             raise Refusal("unknown_method")
@@ -169,7 +183,7 @@ class WebApi(Workspace):
 
     def post_message(self, args: Json) -> Json:
         channel = self.place(args, writing=True)
-        rules.check_message(args, update=False)
+        self.check(args, update=False)
         message: Json = {
             "type": "message",
             "user": BOT_USER,
@@ -189,6 +203,55 @@ class WebApi(Workspace):
             told = {name: told[name] for name in ("type", "ts", "bot_id", "text")}
         return {"channel": args["channel"], "ts": message["ts"], "message": told}
 
+    def check(self, args: Json, *, update: bool) -> None:
+        rules.check_message(args, update=update)
+        if any(name not in self.files for name in rules.images_in(args.get("blocks"))):
+            raise Refusal("invalid_blocks")
+
+    def whisper(self, args: Json) -> Json:
+        self.place(args, writing=True)
+        if not args.get("user"):
+            raise Refusal("user_not_in_channel")
+        self.check(args, update=False)
+        self.whispers.append(args)
+        self.ephemeral.append(args)
+        return {"message_ts": self.now()}
+
+    def open_view(self, args: Json) -> Json:
+        given = self.triggers.pop(str(args.get("trigger_id")), None)
+        if given is None:
+            raise Refusal("exchanged_trigger_id")
+        if time.monotonic() - given > self.trigger_seconds:
+            raise Refusal("expired_trigger_id")
+        rules.check_view(args.get("view"))
+        self.views.append(args["view"])
+        return {"view": {**args["view"], "id": f"V{len(self.views)}"}}
+
+    def begin_upload(self, args: Json) -> Json:
+        if int(args.get("length") or 0) < 1 or not args.get("filename"):
+            raise Refusal("invalid_arguments")
+        identity = f"FUP{len(self.sends):06d}"
+        self.sends[identity] = str(args["filename"])
+        url = f"http://127.0.0.1:{self.port}/upload/{identity}"
+        return {"file_id": identity, "upload_url": url}
+
+    def complete_upload(self, args: Json) -> Json:
+        given = args.get("files")
+        listed = json.loads(given) if isinstance(given, str) else given or []
+        for file in listed:
+            if file["id"] not in self.files:
+                raise Refusal("file_not_found")
+        return {"files": [{"id": file["id"]} for file in listed]}
+
+    def set_session(self, args: Json) -> Json:
+        self.place(args, writing=True)
+        if not self.agent:
+            raise Refusal("not_agent_app")
+        if args.get("status") not in ("processing", "active", "suspended", "closed"):
+            raise Refusal("invalid_arguments")
+        self.sessions.append((str(args.get("thread_ts")), str(args["status"])))
+        return {}
+
     def keep(self, channel: Channel, message: Json, args: Json) -> None:
         channel.messages[message["ts"]] = message
         self.sign(str(message.get("thread_ts", "")))
@@ -202,10 +265,11 @@ class WebApi(Workspace):
         _, message = self.mine(args)
         if message.get("streaming"):
             raise Refusal("streaming_state_conflict")
-        rules.check_message(args, update=True)
+        self.check(args, update=True)
         before = dict(message)
         message |= {"text": args.get("text") or "", "blocks": args.get("blocks") or []}
         message.pop("streamed", None)
+        message.pop("stopped", None)
         self.tell_changed(message["ts"], before, args["channel"])
         return {"channel": args["channel"], "ts": message["ts"], "text": message["text"]}
 
@@ -223,7 +287,7 @@ class WebApi(Workspace):
         root = str(args.get("thread_ts") or "")
         if not root:
             raise Refusal("invalid_arguments")
-        if root not in channel.messages:
+        if root not in channel.messages and not self.unthreads:
             raise Refusal("thread_not_found")
         message: Json = {
             "type": "message",
@@ -231,7 +295,8 @@ class WebApi(Workspace):
             "bot_id": BOT_ID,
             "ts": self.now(),
             "text": "",
-            "thread_ts": root,
+            "for": (args.get("recipient_team_id"), args.get("recipient_user_id")),
+            **({"thread_ts": root} if root in channel.messages else {}),
             "streamed": self.streamable(args),
             "streaming": time.monotonic(),
         }
@@ -246,6 +311,8 @@ class WebApi(Workspace):
 
     def streaming(self, args: Json) -> Json:
         _, message = self.mine(args)
+        if message.get("stopped"):
+            raise Refusal("stopped_by_user")
         started = message.get("streaming")
         if not started or time.monotonic() - started > STREAM_SECONDS:
             message.pop("streaming", None)
@@ -263,6 +330,8 @@ class WebApi(Workspace):
         message = self.streaming(args)
         blocks = args.get("blocks") or []
         rules.check_blocks(blocks)
+        if args.get("session_status") and not self.agent:
+            raise Refusal("not_agent_app")
         before = dict(message)
         text = message["streamed"] + self.streamable(args)
         if len(text) + sum(map(len, rules.shown_blocks(blocks))) > rules.MESSAGE_LIMIT:
@@ -292,7 +361,7 @@ class WebApi(Workspace):
             for ts, message in sorted(channel.messages.items())
             if message.get("thread_ts") == root and ts != root and within(ts, args)
         ]
-        return page([channel.messages[root], *found], args)
+        return page([channel.messages[root], *found], args, self.cut or 1000)
 
     def history(self, args: Json) -> Json:
         channel = self.place(args)
@@ -323,8 +392,8 @@ def within(ts: str, args: Json) -> bool:
     return float(oldest) < float(ts) < float(latest)
 
 
-def page(messages: list[Json], args: Json) -> Json:
-    start, size = int(args.get("cursor") or 0), min(int(args.get("limit") or 100), 1000)
+def page(messages: list[Json], args: Json, most: int = 1000) -> Json:
+    start, size = int(args.get("cursor") or 0), min(int(args.get("limit") or 100), most)
     more = start + size < len(messages)
     return {
         "messages": [rules.stored(message) for message in messages[start : start + size]],

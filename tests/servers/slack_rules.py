@@ -20,7 +20,10 @@ SCOPES = {
     "chat.appendStream": "chat:write",
     "chat.stopStream": "chat:write",
     "assistant.threads.setStatus": "chat:write",
+    "chat.postEphemeral": "chat:write",
     "files.info": "files:read",
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
 }
 HISTORY = {"C": "channels:history", "G": "groups:history", "D": "im:history"}
 
@@ -77,6 +80,12 @@ def check_block(block: Json) -> None:
     elif kind == "actions":
         buttons = block.get("elements") or []
         fits = 1 <= len(buttons) <= 25 and all(button_fits(button) for button in buttons)
+    elif kind == "context_actions":
+        votes = block.get("elements") or []
+        fits = 1 <= len(votes) <= 5 and all(vote_fits(vote) for vote in votes)
+    elif kind == "image":
+        sources = [name for name in ("image_url", "slack_file") if block.get(name)]
+        fits = len(sources) == 1 and 1 <= len(block.get("alt_text", "")) <= 2000
     else:
         fits = kind == "divider"
     if not fits:
@@ -98,6 +107,70 @@ def button_fits(button: Json) -> bool:
         and len(button.get("value", "")) <= 2000
         and button.get("style", "primary") in ("primary", "danger")
     )
+
+
+def vote_fits(vote: Json) -> bool:
+    buttons = [vote.get("positive_button"), vote.get("negative_button")]
+    return vote.get("type") == "feedback_buttons" and all(
+        isinstance(button, dict)
+        and text_fits(button.get("text"), 75, kinds=("plain_text",))
+        and 1 <= len(button.get("value", "")) <= 2000
+        for button in buttons
+    )
+
+
+def check_view(view: object) -> None:
+    """Raises Refusal for a form that Slack would not open."""
+    fits = (
+        isinstance(view, dict)
+        and view.get("type") == "modal"
+        and text_fits(view.get("title"), 24, kinds=("plain_text",))
+        and text_fits(view.get("submit"), 24, kinds=("plain_text",))
+        and text_fits(view.get("close"), 24, kinds=("plain_text",))
+        and len(view.get("private_metadata", "")) <= 3000
+        and 1 <= len(view.get("callback_id", "")) <= 255
+        and 1 <= len(view.get("blocks") or []) <= 100
+        and all(input_fits(block) for block in view["blocks"] if block["type"] == "input")
+    )
+    if not fits:
+        raise Refusal("invalid_arguments")
+    check_blocks([block for block in view["blocks"] if block["type"] != "input"])  # type: ignore[index]
+
+
+def input_fits(block: Json) -> bool:
+    element = block.get("element") or {}
+    kind = element.get("type")
+    if not text_fits(block.get("label"), 2000, kinds=("plain_text",)) or not element["action_id"]:
+        return False
+    if kind == "file_input":
+        return bool(1 <= element.get("max_files", 10) <= 10)
+    if kind == "static_select":
+        options = element.get("options") or []
+        return 1 <= len(options) <= 100 and all(
+            text_fits(option.get("text"), 75, kinds=("plain_text",))
+            and 1 <= len(option.get("value", "")) <= 150
+            for option in options
+        )
+    return kind == "plain_text_input" and bool(element.get("max_length", 3000) <= 3000)
+
+
+def images_in(blocks: object) -> list[str]:
+    """The ids of the files that blocks show."""
+    listed = blocks if isinstance(blocks, list) else []
+    return [block["slack_file"]["id"] for block in listed if block.get("slack_file")]
+
+
+def buttons_in(message: Json) -> dict[str, str]:
+    """What can be pressed under a message: label → value."""
+    found = {}
+    for block in message.get("blocks") or []:
+        for element in block.get("elements") or []:
+            if element.get("type") == "button":
+                found[element["text"]["text"]] = element.get("value", "")
+            elif element.get("type") == "feedback_buttons":
+                for name in ("positive_button", "negative_button"):
+                    found[element[name]["text"]["text"]] = element[name]["value"]
+    return found
 
 
 def shown(message: Json) -> str:

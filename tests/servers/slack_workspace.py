@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections import Counter, defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +14,12 @@ from aiohttp import WSMsgType, web
 from tests.servers import slack_rules as rules
 from tests.servers.slack_rules import Json
 
+LOOK_SECONDS = 0.02  # The bot tells nobody of what it does in its own process.
 TEAM, BOT_USER, BOT_ID, CHANNEL, DIRECT = "T0HOME", "U0BOT", "B0BOT", "C0HALL", "D0ANN"
 BOT_TOKEN, APP_TOKEN = "xoxb-right", "xapp-right"
 SCOPES = (
     "app_mentions:read,channels:history,groups:history,im:history,mpim:history,chat:write,"
-    "files:read,commands"
+    "files:read,files:write,commands"
 )
 
 
@@ -75,6 +77,8 @@ class Delivery:
     sent_at: float = 0.0
     acked_at: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: Json | None = None
+    """What came with the acknowledgement, such as a form's mistakes."""
 
 
 class Workspace:
@@ -94,6 +98,25 @@ class Workspace:
         """Whether the tiers' limits hold."""
         self.terse = False
         """Whether a post is answered with as little as the documentation's example shows."""
+        self.cut = 0
+        """Of conversations.replies: so many messages a page at most, and one call a minute; 0 for Tier 3."""
+        self.agent = False
+        """Whether the app is an agent, to which Slack gives a Stop of its own."""
+        self.unthreads = False
+        """Whether a stream under a message that is gone opens in the channel."""
+        self.speed = 1.0
+        """How many times as much as documented the limits let through."""
+        self.sessions: list[tuple[str, str]] = []
+        """Thread and status, as an agent sets it."""
+        self.views: list[Json] = []
+        """Forms that were opened."""
+        self.triggers: dict[str, float] = {}
+        """Trigger → when it was given."""
+        self.trigger_seconds = 3.0
+        self.sends: dict[str, str] = {}
+        """Files on their way up: id → name."""
+        self.whispers: list[Json] = []
+        """What only one person sees, with its place."""
         self.calls: Counter[str] = Counter()
         self.statuses: list[tuple[str, str, float]] = []
         self.ephemeral: list[Json] = []
@@ -207,6 +230,35 @@ class Workspace:
         self.files[identity] = File(info, data)
         return self.files[identity]
 
+    def remove_file(self, identity: str) -> None:
+        """A person deletes a file; in its messages a stub stays, which is nobody's edit."""
+        del self.files[identity]
+        stub = {"id": identity, "mode": "tombstone"}
+        for name, channel in self.channels.items():
+            for ts, message in channel.messages.items():
+                if any(file["id"] == identity for file in message.get("files", ())):
+                    before = dict(message)
+                    kept = [stub if file["id"] == identity else file for file in message["files"]]
+                    message["files"] = kept
+                    self.tell_changed(ts, before, name)
+        self.event({"type": "file_deleted", "file_id": identity, "event_ts": self.now()})
+
+    def stop_stream_by_hand(self, ts: str, channel: str = CHANNEL, user: str = "U0ANN") -> None:
+        """A person presses Slack's own Stop."""
+        message = self.channels[channel].messages[ts]
+        message.pop("streaming", None)
+        message["stopped"] = True
+        self.event(
+            {
+                "type": "agent_session_stopped",
+                "channel": channel,
+                "thread_ts": message["thread_ts"],
+                "streaming_message_ts": [ts],
+                "user": user,
+                "event_ts": self.now(),
+            }
+        )
+
     def command(self, name: str, text: str = "", channel: str = CHANNEL) -> Delivery:
         """A person types a slash command."""
         payload = {
@@ -215,7 +267,7 @@ class Workspace:
             "team_id": TEAM,
             "channel_id": channel,
             "user_id": "U0ANN",
-            "trigger_id": "1.2.3",
+            "trigger_id": self.trigger(),
             "response_url": self.response_url(),
         }
         return self.send("slash_commands", payload)
@@ -230,21 +282,58 @@ class Workspace:
             "channel": {"id": channel},
             "message": rules.stored(self.channels[channel].messages[ts]),
             "message_ts": ts,
-            "trigger_id": "1.2.3",
+            "trigger_id": self.trigger(),
             "response_url": self.response_url(),
         }
         return self.send("interactive", payload)
 
-    def press(self, value: str) -> Delivery:
-        """A person presses a button."""
+    def press(
+        self,
+        value: str,
+        *,
+        message: Json | None = None,
+        channel: str = CHANNEL,
+        user: str = "U0ANN",
+        action: str = "press:0",
+        private: bool = False,
+    ) -> Delivery:
+        """A person presses a button, under a message or under what only they see."""
+        under = message or {"ts": "1.5"}
+        container = {"type": "message", "message_ts": under.get("ts"), "channel_id": channel}
+        if under.get("thread_ts"):
+            container["thread_ts"] = under["thread_ts"]
         payload = {
             "type": "block_actions",
             "team": {"id": TEAM},
-            "user": {"id": "U0ANN"},
-            "actions": [{"type": "button", "action_id": "press:0", "value": value}],
+            "user": {"id": user},
+            "channel": {"id": channel},
+            "container": container | {"is_ephemeral": private},
+            "actions": [{"type": "button", "action_id": action, "value": value}],
+            "trigger_id": self.trigger(),
             "response_url": self.response_url(),
         }
         return self.send("interactive", payload)
+
+    def submit(self, view: Json, values: dict[str, Json], user: str = "U0ANN") -> Delivery:
+        """A person fills in a form, field by field, and sends it."""
+        state = {
+            block["block_id"]: {block["element"]["action_id"]: values.get(block["block_id"], {})}
+            for block in view["blocks"]
+            if block["type"] == "input"
+        }
+        payload = {
+            "type": "view_submission",
+            "team": {"id": TEAM},
+            "user": {"id": user},
+            "view": {**view, "id": "V1", "state": {"values": state}},
+        }
+        return self.send("interactive", payload)
+
+    def trigger(self) -> str:
+        """What opens one form within seconds."""
+        trigger = secrets.token_hex(6)
+        self.triggers[trigger] = time.monotonic()
+        return trigger
 
     def response_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/respond/{secrets.token_hex(4)}"
@@ -276,11 +365,13 @@ class Workspace:
         return [message for message in messages if message.get("user") == BOT_USER]
 
     async def until(self, condition: Any, seconds: float = 10.0) -> None:
-        """Waits until something holds that any call or envelope may bring about."""
+        """Waits until something holds that a call, an envelope or what the bot makes of them brings about."""
         async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()
-                await self.changed.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self.changed.wait()
 
     def now(self) -> str:
         """A timestamp that nothing else has."""
@@ -355,6 +446,7 @@ class Workspace:
         for delivery in reversed(self.deliveries):
             if delivery.envelope == answer.get("envelope_id"):
                 delivery.acked_at = time.monotonic()
+                delivery.answer = answer.get("payload")
                 delivery.done.set()
                 self.moved()
                 return

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,7 +10,18 @@ import aiohttp
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.domain import Card, Claim, Command, Message, PostId, Reply, Scope, ThreadId
+from bot.domain import (
+    Card,
+    Claim,
+    Command,
+    Message,
+    Person,
+    PostId,
+    Proposal,
+    Reply,
+    Scope,
+    ThreadId,
+)
 from bot.errors import ThreadsightError
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, CHANNEL, TEAM, SlackServer
 
@@ -24,7 +35,7 @@ class Notebook:
     messages: list[Message] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
-    presses: list[tuple[str, str]] = field(default_factory=list)
+    presses: list[tuple[str, Person]] = field(default_factory=list)
     failures: list[ThreadsightError] = field(default_factory=list)
     """What the next acceptances raise."""
     posts: tuple[PostId, ...] = ()
@@ -32,13 +43,26 @@ class Notebook:
     answer: Card | Exception = field(default_factory=lambda: Card("Estimate", "About **$0.01**."))
     waits: asyncio.Event | None = None
     """Until this is set, nothing is stored."""
+    refusal: Card | None = None
+    """What the authors of messages are told."""
+    pressed: Card | Proposal | Exception | None = field(
+        default_factory=lambda: Card("Done", "It is done.")
+    )
+    """What a button does."""
 
-    async def accept(self, message: Message) -> None:
+    async def accept(self, message: Message) -> Card | None:
         if self.waits is not None:
             await self.waits.wait()
         if self.failures:
             raise self.failures.pop(0)
         self.messages.append(message)
+        return self.refusal
+
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        return {}
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        pass
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         self.scopes.append(scope)
@@ -56,9 +80,11 @@ class Notebook:
             raise self.answer
         return self.answer
 
-    async def press(self, button: str, person: str) -> Card | None:
+    async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.presses.append((button, person))
-        return Card("Done", "It is done.")
+        if isinstance(self.pressed, Exception):
+            raise self.pressed
+        return self.pressed
 
 
 @pytest.fixture
@@ -132,8 +158,9 @@ def claim(
     posts: tuple[str, ...] = (),
     author: str = "U0ANN",
     channel: str = CHANNEL,
+    stop: str = "",
 ) -> Claim:
     """The right to answer a message that stands on the server."""
     thread = ThreadId("slack", TEAM, channel, root or question)
     message = Message(thread, question, author, "what is this?", float(question), addressed=True)
-    return Claim(message, number, 1, 0, float(question) + 30, posts=posts)
+    return Claim(message, number, 1, 0, float(question) + 30, posts=posts, stop=stop)

@@ -52,6 +52,7 @@ async def test_a_channel_that_cannot_be_read_says_how_to_invite_the_bot(
     slack: SlackServer, listening: Notebook, reason: str
 ) -> None:
     slack.fail("conversations.history", Fault(error=reason))
+    slack.fail("views.open", Fault(error="expired_trigger_id"))
 
     slack.command("/estimate")
     await slack.until(lambda: slack.ephemeral)
@@ -142,7 +143,7 @@ async def test_a_card_s_hostile_text_calls_nobody_and_its_buttons_reach_the_desk
     await slack.until(lambda: len(slack.ephemeral) == 2)
 
     assert rules.called(slack.ephemeral[0]) == []
-    assert listening.presses == [("tok", "U0ANN")]
+    assert [(token, person.id) for token, person in listening.presses] == [("tok", "U0ANN")]
     assert rules.shown(slack.ephemeral[1]) == "Done\nIt is done."
 
 

@@ -1,21 +1,48 @@
 """What an adapter hands in: accept, retract, run, press."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
 
+from bot import proposals, terms, words
+from bot.access import Access
 from bot.commands import Commands
-from bot.domain import Card, Command, Message, Person, PostId, Proposal, Scope, ThreadId
+from bot.domain import (
+    Card,
+    Command,
+    Message,
+    Offer,
+    Person,
+    PostId,
+    Pressed,
+    Proposal,
+    Scope,
+    ThreadId,
+)
 from bot.links import links_in
 from bot.ports import Store
-
-FollowUps = Literal["askers", "everyone", "mentions"]
+from bot.terms import SETTINGS, FollowUps, Terms
 
 MAX_TEXT = 100_000  # characters of a message that are kept; more than any platform lets people post
-UNPRESSED = {
-    "late": Card("Too late", "This button does nothing any more."),
-    "stranger": Card("Not yours", "Only the person who asked can do this."),
+# Older ones come late, as after a break: nobody waits for a word about them any more.
+FRESH_SECONDS = 600.0
+# A platform tells of one post several times, and people press twice.
+ONCE_SECONDS = 30.0
+MAX_REMEMBERED = 1_000
+
+LATE = Card("Too late", "This button does nothing any more.")
+STRANGER = Card("Not yours", "Only the person who asked can do this.")
+ADMINISTRATORS = "Only an administrator can allow a question past its budget: ask {whom}."
+COUNTED = Card("Thank you", "Your vote is counted; `/vision usage` shows them.")
+MARKED = Card("Done", "It holds from the next question in this thread on.")
+TWICE = Card("Already asked", "This question was posted a moment ago.")
+PRESSED: Mapping[Pressed, Card] = {
+    "late": LATE,
+    "stranger": STRANGER,
+    "counted": COUNTED,
+    "marked": MARKED,
 }
+NEW = "The next message here starts a new conversation: the model sees nothing of this one."
 
 
 class Desk:
@@ -27,15 +54,22 @@ class Desk:
         commands: Commands,
         wake: Callable[[], None],
         *,
-        follow_ups: FollowUps = "askers",
+        base: Terms,
+        access: Access,
         links: bool = False,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.commands = commands
         self.wake = wake
-        self.follow_ups = follow_ups
+        self.base = base
+        """What holds where nothing else was set."""
+        self.access = access
         self.links = links
         """Whether pictures' addresses in a text are sent on, as OpenAI's own endpoint fetches them."""
+        self.now = now
+        self.refused = Lately(FRESH_SECONDS)
+        self.proposed = Lately(ONCE_SECONDS)
 
     async def accept(self, message: Message) -> Card | None:
         """Returns once the message is safely stored, merged with what was known of it, or not ours."""
@@ -46,11 +80,14 @@ class Desk:
             )
             if participation == "stranger":
                 return None
-            message = replace(message, addressed=self.follows_up(message, participation))
-        message = replace(message, text=message.text[:MAX_TEXT])
-        if self.links:
-            linked = links_in(message.text)
-            message = replace(message, attachments=message.attachments + linked)
+            addressed = await self.follows_up(message, participation)
+            message = replace(message, addressed=addressed)
+        if not self.access.admits(message):
+            return self.refuse(message) if message.addressed else None
+        message = self.understood(message)
+        if message.kind == "command" and ends_conversation(message):
+            await self.store.end_conversation(message.thread)
+            return Card("New conversation", NEW)
         if await self.store.accept(message):
             self.wake()
         return None
@@ -77,19 +114,97 @@ class Desk:
 
     async def run(self, command: Command) -> Card:
         """Answers a command at once."""
+        if not self.access.admits(command):
+            return self.access.refusal(command.platform)
         return await self.commands.run(command)
 
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
-        """Does what the button's token stands for; a card says why nothing happened."""
+        """Does what the button's token stands for; a card says what was done, or why nothing was."""
+        offer = await self.store.offered(button)
+        if offer is None:
+            return LATE
+        place = offer.place
+        if self.access.shuts_out(place, person):
+            return self.access.refusal(place.platform)
+        if offer.action in ("ask", "more"):
+            return self.propose(button, offer, person)
+        if offer.action in ("allow", "forget") or offer.person not in ("", person.id):
+            person = await self.access.known(place, person)
+        if offer.action == "forget":
+            return await self.commands.forget(offer, person) or STRANGER
         pressed = await self.store.press(button, person)
-        if pressed == "again":
+        if pressed in ("again", "allowed"):
             self.wake()
-        return UNPRESSED.get(pressed)
+        if pressed == "stranger" and offer.action == "allow":
+            text = ADMINISTRATORS.format(whom=self.access.whom(place.platform))
+            return Card("For administrators", text)
+        return PRESSED.get(pressed)
 
-    def follows_up(self, message: Message, participation: str) -> bool:
+    def refuse(self, message: Message) -> Card | None:
+        """Says once why a message is not answered."""
+        place = message.thread
+        now = self.now()
+        if now - message.sent_at > FRESH_SECONDS:
+            return None
+        if not self.refused.first("\0".join((*place_parts(place), message.id)), now):
+            return None
+        return self.access.refusal(place.platform)
+
+    def propose(self, button: str, offer: Offer, person: Person) -> Card | Proposal:
+        """The question of a card, for the one who asked for it, and only once in a while."""
+        if offer.person not in ("", person.id):
+            return STRANGER
+        if offer.action == "ask" and not self.proposed.first(button, self.now()):
+            return TWICE
+        return proposals.unpacked(offer, person.id)
+
+    def understood(self, message: Message) -> Message:
+        """The message as it is stored: bounded, with the pictures that it links to, or a command."""
+        message = replace(message, text=message.text[:MAX_TEXT])
+        if message.addressed and message.kind == "question":
+            spoken = words.command(message.text, SETTINGS)
+            # A picture beside it is to be asked about, unless it is to be estimated.
+            if spoken and (not message.attachments or spoken.name == "estimate"):
+                return replace(message, kind="command")
+        if not self.links:
+            return message
+        return replace(message, attachments=message.attachments + links_in(message.text))
+
+    async def follows_up(self, message: Message, participation: str) -> bool:
         """Whether a message without a mention speaks to the bot all the same."""
-        if message.to_others or message.kind != "question" or self.follow_ups == "mentions":
+        if message.to_others or message.kind != "question":
             return False
-        if self.follow_ups == "everyone":
-            return participation in ("asker", "guest")
-        return participation == "asker"
+        if participation not in ("asker", "guest"):
+            return False
+        allowed: FollowUps = terms.held(
+            self.base, await self.store.choices(message.thread)
+        ).follow_ups
+        return allowed == "everyone" or (allowed == "askers" and participation == "asker")
+
+
+class Lately:
+    """What happened a moment ago, so that it happens once; bounded, and gone with the process."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.known: dict[str, float] = {}
+
+    def first(self, name: str, now: float) -> bool:
+        """Whether this did not happen within the last seconds; from now on it did."""
+        if now - self.known.get(name, float("-inf")) < self.seconds:
+            return False
+        self.known.pop(name, None)
+        self.known[name] = now
+        while len(self.known) > MAX_REMEMBERED:
+            del self.known[next(iter(self.known))]
+        return True
+
+
+def ends_conversation(message: Message) -> bool:
+    """Whether it is `new` where no threads are: there is nothing to be stored of it."""
+    spoken = words.command(message.text, SETTINGS)
+    return not message.thread.root and spoken is not None and spoken.name == "new"
+
+
+def place_parts(place: ThreadId) -> tuple[str, ...]:
+    return place.platform, place.workspace, place.channel

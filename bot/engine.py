@@ -1,6 +1,6 @@
 """What answers, built and connected; whoever builds it brings the store and the adapters."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot import offline, tokens
-from bot.commands import Commands
+from bot.access import Access, Asks, Lists
+from bot.commands import Commands, Estimator
 from bot.desk import Desk
 from bot.domain import Ask, ThreadId
 from bot.model import ChatCompletions, Load, Shelf, links_allowed
@@ -18,6 +19,7 @@ from bot.ports import Adapter, Store
 from bot.pricing import Prices
 from bot.responder import Policy, Responder
 from bot.settings import Settings
+from bot.terms import Terms
 from bot.worker import Worker
 
 
@@ -30,6 +32,8 @@ class Engine:
     prices: Prices
     responder: Responder
     adapters: dict[str, Adapter]
+    commands: Commands
+    access: Access
     offline: bool
     server: OfflineServer | None = None
     """The offline model, where that answers."""
@@ -38,11 +42,6 @@ class Engine:
         """Loads the offline model ahead and tells of it, if that is what answers; raises SetupError."""
         if self.server is not None:
             await self.server.warm(tell)
-
-    @property
-    def list_prices(self) -> Prices:
-        """What calls cost where a provider makes them: an estimate of nothing would help nobody."""
-        return Prices.load(self.settings.prices) if self.offline else self.prices
 
     def worker(
         self,
@@ -68,9 +67,10 @@ class Engine:
         """Where the adapters hand in."""
         return Desk(
             self.store,
-            Commands(resolved(self.settings), self.list_prices),
+            self.commands,
             worker.wake,
-            follow_ups=self.settings.follow_ups,
+            base=terms_of(self.settings),
+            access=self.access,
             links=not self.offline and links_allowed(self.settings.model_url),
         )
 
@@ -95,15 +95,22 @@ async def assembled(
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         model = client(settings, session, url, prices, Shelf(store.load).load)
         adapters = {} if adapters is None else adapters
-        policy = Policy(
-            ask=resolved(settings),
+        base = terms_of(settings)
+        access = Access(lists_of(settings), asking(adapters))
+        estimator = Estimator(
+            store,
+            adapters,
+            # What calls cost where a provider makes them: an estimate of nothing would help nobody.
+            Prices.load(settings.prices) if offline_only else prices,
             max_file_bytes=settings.max_file_bytes,
             history_tokens=settings.history_tokens,
-            budget_person_day=settings.budget_person_day,
-            budget_workspace_month=settings.budget_workspace_month,
         )
-        responder = Responder(store, model, adapters, prices, policy, lambda: datetime.now(UTC))
-        yield Engine(settings, store, prices, responder, adapters, offline_only, server)
+        commands = Commands(store, base, prices, access, estimator, utc_now)
+        policy = Policy(base, settings.max_file_bytes, settings.history_tokens)
+        responder = Responder(store, model, adapters, prices, policy, commands, access, utc_now)
+        yield Engine(
+            settings, store, prices, responder, adapters, commands, access, offline_only, server
+        )
 
 
 def client(
@@ -130,11 +137,54 @@ def secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def asking(adapters: Mapping[str, Adapter]) -> Asks:
+    """Whom a platform calls an administrator, asked through its adapter."""
+
+    async def administers(platform: str, workspace: str, person: str) -> bool:
+        adapter = adapters.get(platform)
+        return adapter is not None and await adapter.administers(workspace, person)
+
+    return administers
+
+
+def lists_of(settings: Settings) -> Lists:
+    """Who may ask, by the installer's lists."""
+    return Lists(
+        allowed={
+            "slack": frozenset(settings.slack_allow),
+            "discord": frozenset(settings.discord_allow),
+        },
+        denied={
+            "slack": frozenset(settings.slack_deny),
+            "discord": frozenset(settings.discord_deny),
+        },
+        administrators=settings.admins,
+    )
+
+
 def resolved(settings: Settings) -> Ask:
-    """The settings that hold for every answer, as far as no thread says otherwise."""
-    return Ask(
+    """The settings that hold for every answer, as far as no place says otherwise."""
+    return terms_of(settings).ask
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What holds where nothing else was set."""
+    return Terms(
         model=settings.model,
         detail=settings.detail,
         limit=settings.max_tokens,
         instructions=settings.instructions,
+        follow_ups=settings.follow_ups,
+        retention=settings.retention_days,
+        question=settings.question_dollars,
+        budget_person_day=settings.budget_person_day,
+        budget_person_month=settings.budget_person_month,
+        budget_channel_day=settings.budget_channel_day,
+        budget_channel_month=settings.budget_channel_month,
+        budget_workspace_day=settings.budget_workspace_day,
+        budget_workspace_month=settings.budget_workspace_month,
     )

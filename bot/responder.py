@@ -1,7 +1,6 @@
 """One claimed message → one posted answer."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -12,16 +11,15 @@ from typing import TypeVar
 import stamina
 import structlog
 
-from bot import budgets, footer, history, tokens
+from bot import budgets, footer, history, terms, tokens, words
+from bot.access import Access
+from bot.commands import Commands
 from bot.domain import (
     Answer,
     Ask,
-    Button,
     Call,
     Claim,
-    Picture,
     Reply,
-    ThreadId,
     Turn,
     Usage,
 )
@@ -37,10 +35,22 @@ from bot.errors import (
     TransientError,
     Unposted,
 )
-from bot.history import Fitted, Room
+from bot.history import Fitted
 from bot.looking import Eyes
+from bot.offering import Offers
 from bot.ports import Adapter, Draft, Model, Store
 from bot.pricing import Prices
+from bot.terms import Terms
+from bot.weighing import (
+    UNFETCHED,
+    brought,
+    key,
+    most_tokens,
+    readable,
+    suspects,
+    told,
+    unanswerable,
+)
 
 T = TypeVar("T")
 
@@ -48,13 +58,8 @@ REFUSALS = 2  # pictures that the API refuses are left out and it is asked again
 RECORD_SECONDS = 30.0  # that an answer waits for a database which restarts
 LAST_SECONDS = 5.0  # … when somebody ends this work; a host that stops us kills soon
 
-NO_PICTURE = (
-    "There is no picture in this thread yet: post one together with your question, and I will "
-    "look at it."
-)
 log = structlog.get_logger("threadsight.responder")
 
-UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
 STOPPED = "Stopped."
 
 
@@ -62,11 +67,23 @@ STOPPED = "Stopped."
 class Policy:
     """What holds for every answer of this process."""
 
-    ask: Ask
+    terms: Terms
+    """… where nothing else was set."""
     max_file_bytes: int
     history_tokens: int
-    budget_person_day: Decimal
-    budget_workspace_month: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A claimed question, and all that was decided before the model is asked."""
+
+    claim: Claim
+    draft: Draft
+    stop: asyncio.Event
+    terms: Terms
+    ask: Ask
+    notes: tuple[str, ...] = ()
+    """What the person is told of the settings that hold."""
 
 
 class Responder:
@@ -79,6 +96,8 @@ class Responder:
         adapters: Mapping[str, Adapter],
         prices: Prices,
         policy: Policy,
+        commands: Commands,
+        access: Access,
         now: Callable[[], datetime],
     ) -> None:
         self.store = store
@@ -86,7 +105,10 @@ class Responder:
         self.adapters = adapters
         self.prices = prices
         self.policy = policy
+        self.commands = commands
+        self.access = access
         self.now = now
+        self.offers = Offers(store, prices)
         self.eyes = Eyes(store, adapters, max_file_bytes=policy.max_file_bytes)
 
     def draft(self, claim: Claim) -> Draft:
@@ -114,7 +136,7 @@ class Responder:
         self, claim: Claim, draft: Draft, sentence: str, receipts: tuple[str, ...] = ()
     ) -> Reply:
         """Answers with a sentence, so that nobody is left waiting."""
-        buttons = await self.buttons(claim)
+        buttons = await self.offers.after_failure(claim)
         reply = Reply(text=sentence, receipts=receipts, failed=True, buttons=buttons)
         await self.store.record(claim, reply)
         await self.post(claim, draft, reply)
@@ -122,10 +144,12 @@ class Responder:
 
     async def compose(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Reply:
         """Looks at the pictures, asks the model, and records what it said."""
-        ask = self.resolve(claim)
+        if claim.message.kind == "command":
+            return await self.obey(claim)
         await self.show(claim, draft, "")
+        case = await self.resolve(claim, draft, stop)
         await self.catch_up(claim)
-        told_of = await self.eyes.look(claim, ask)
+        told_of = await self.eyes.look(claim, case.ask)
         tries = 0
         while True:
             turns = await self.store.history(claim)
@@ -134,9 +158,9 @@ class Responder:
             if stop.is_set():
                 return await self.say(claim, STOPPED)
             # In a thread: a long one takes a while, and everybody else waits for this loop.
-            fitted = await asyncio.to_thread(history.fit, turns, ask, self.room(ask))
+            fitted = await asyncio.to_thread(self.fit, turns, case)
             try:
-                return await self.ask(claim, draft, fitted, ask, stop, told_of)
+                return await self.ask(case, fitted, told_of)
             except (PictureRefused, PictureUnseen) as error:
                 tries += 1
                 if tries > REFUSALS:
@@ -148,28 +172,33 @@ class Responder:
                 await self.eyes.leave_out(claim, faulty, error.sentence)
                 told_of.update(faulty)
 
-    async def ask(
-        self,
-        claim: Claim,
-        draft: Draft,
-        fitted: Fitted,
-        ask: Ask,
-        stop: asyncio.Event,
-        told_of: Collection[int],
-    ) -> Reply:
+    async def obey(self, claim: Claim) -> Reply:
+        """Does what a message says that is a command; it costs nothing and no model hears of it."""
+        card = await self.commands.in_thread(claim)
+        text = "\n\n".join(part for part in (card.title and f"**{card.title}**", card.text) if part)
+        reply = Reply(text=text, buttons=card.buttons)
+        await self.store.record(claim, reply)
+        return reply
+
+    async def ask(self, case: Case, fitted: Fitted, told_of: Collection[int]) -> Reply:
         """Pays for one call; a budget without room for it gives a refusal instead.
 
         `told_of` are the numbers of earlier pictures that could not be shown, or not so large.
         """
+        claim, ask = case.claim, case.ask
         spent = await self.store.thread_spent(claim.message.thread)
-        buttons = await self.buttons(claim)
-        call = self.call(claim, fitted, ask)
+        buttons = await self.offers.under_answers(claim)
+        call = self.call(case, fitted)
+        if sentence := budgets.too_dear(call.reserve, case.terms.question):
+            return await self.refuse(claim, sentence)
         try:
             number = await self.store.attempt(claim, call)
         except BudgetSpent as error:
-            return await self.say(claim, budgets.refusal(error, call.reserve or Decimal(0)))
+            whom = self.access.whom(claim.message.thread.platform)
+            sentence = budgets.refusal(error, call.reserve or Decimal(0), whom=whom)
+            return await self.refuse(claim, sentence)
         try:
-            answer = await self.stream(claim, draft, fitted, ask, stop)
+            answer = await self.stream(case, fitted)
         except ThreadsightError as error:
             # Who hears of a lost claim has heard words before, and those are billed.
             charged = error.charged or isinstance(error, Superseded)
@@ -183,8 +212,10 @@ class Responder:
             raise
         pictures = told(fitted.turns, answer.unseen_links, told_of)
         # Who stopped it knows that it is not whole.
-        notes = fitted.notes + footer.substitute(ask)
-        notes += () if stop.is_set() else footer.ending(answer)
+        ending = () if case.stop.is_set() else footer.ending(answer)
+        notes = (
+            fitted.notes + footer.substitute(ask) + case.notes + self.unheld(case, fitted) + ending
+        )
         reply = Reply(
             text=answer.text,
             footer=footer.footer(answer, fitted, spent),
@@ -193,41 +224,47 @@ class Responder:
             answer=answer,
             looked=footer.looked(pictures) + notes,
         )
-        await self.record(claim, reply, number, answer)
+        reply = await self.record(case, fitted, reply, number, answer)
         await self.eyes.leave_out(claim, answer.unseen_links, UNFETCHED)
         return reply
 
-    async def record(self, claim: Claim, reply: Reply, call: int, answer: Answer) -> None:
+    async def record(
+        self, case: Case, fitted: Fitted, reply: Reply, call: int, answer: Answer
+    ) -> Reply:
         """Stores what is paid for, also while a database restarts or somebody ends this work."""
-        storing = asyncio.create_task(self.insist(claim, reply, call, answer))
+        storing = asyncio.create_task(self.insist(case, fitted, reply, call, answer))
         try:
-            await asyncio.shield(storing)
+            return await asyncio.shield(storing)
         except asyncio.CancelledError:
             await asyncio.wait((storing,), timeout=LAST_SECONDS)
             storing.cancel()
             raise
 
-    async def insist(self, claim: Claim, reply: Reply, call: int, answer: Answer) -> None:
+    async def insist(
+        self, case: Case, fitted: Fitted, reply: Reply, call: int, answer: Answer
+    ) -> Reply:
         """Stores an answer as soon as the database is there: to ask again would cost twice."""
+        with suppress(ThreadsightError):
+            more = await self.offers.for_this(case.claim, fitted, case.ask, answer)
+            reply = replace(reply, buttons=reply.buttons + more)
         async for attempt in stamina.retry_context(
             on=Outage, attempts=None, timeout=RECORD_SECONDS, wait_max=2.0
         ):
             with attempt:
-                await self.store.record(claim, reply, call=call, answer=answer)
+                await self.store.record(case.claim, reply, call=call, answer=answer)
+        return reply
 
-    async def stream(
-        self, claim: Claim, draft: Draft, fitted: Fitted, ask: Ask, stop: asyncio.Event
-    ) -> Answer:
+    async def stream(self, case: Case, fitted: Fitted) -> Answer:
         """Shows the words as they come, until the model or the person ends them."""
-        text = ""
-        async with aclosing(self.model.answer(fitted.turns, ask)) as pieces:
-            while (piece := await before(stop, anext(pieces, None))) is not None:
+        claim, text = case.claim, ""
+        async with aclosing(self.model.answer(fitted.turns, case.ask)) as pieces:
+            while (piece := await before(case.stop, anext(pieces, None))) is not None:
                 if isinstance(piece, Answer):
                     return piece
                 text += piece
-                claim = await self.show(claim, draft, text)
-        if stop.is_set():
-            return self.cut(text, fitted, ask)
+                claim = await self.show(claim, case.draft, text)
+        if case.stop.is_set():
+            return self.cut(text, fitted, case.ask)
         raise TransientError("The model's answer ended without an end; ask again.")
 
     def cut(self, text: str, fitted: Fitted, ask: Ask) -> Answer:
@@ -273,9 +310,12 @@ class Responder:
         await self.store.record(claim, reply)
         return reply
 
-    async def buttons(self, claim: Claim) -> tuple[Button, ...]:
-        """What the person can do about a reply."""
-        return (Button("Try again", await self.store.offer(claim, "again")),)
+    async def refuse(self, claim: Claim, sentence: str) -> Reply:
+        """Says which limit stands in the way, and lets an administrator move it once."""
+        buttons = await self.offers.after_refusal(claim)
+        reply = Reply(text=sentence, failed=True, buttons=buttons)
+        await self.store.record(claim, reply)
+        return reply
 
     async def show(self, claim: Claim, draft: Draft, text: str) -> Claim:
         """Shows the answer so far and keeps in mind which posts carry it."""
@@ -299,46 +339,48 @@ class Responder:
             context = replace(message, thread=claim.message.thread, kind="context", addressed=False)
             await self.store.accept(context)
 
-    def resolve(self, claim: Claim) -> Ask:
-        """The settings that hold for this answer."""
-        return replace(self.policy.ask, thread_key=key(claim.message.thread))
+    async def resolve(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Case:
+        """The settings that hold for this answer: its place's, and what the question itself says."""
+        message = claim.message
+        here = terms.held(self.policy.terms, await self.store.choices(message.thread))
+        _, options = words.options(message.text)
+        # What a form or a button chose was chosen last.
+        options = {**options, **message.options}
+        here, notes = terms.for_this_question(here, options, self.prices.known)
+        if here.ready_made and here.ready_made.warning:
+            notes += (here.ready_made.warning,)
+        ask = replace(here.ask, thread_key=key(message.thread))
+        return Case(claim, draft, stop, here, ask, notes)
 
-    def room(self, ask: Ask) -> Room:
-        """What the model's window and the installer's setting leave for the input."""
-        window = self.prices.context_window(ask.model)
-        limit = self.policy.history_tokens
-        return Room(limit if window is None else max(1, min(limit, window - ask.limit)))
+    def fit(self, turns: Sequence[Turn], case: Case) -> Fitted:
+        """The conversation as it is sent: without what is not for the model, and what has no room."""
+        room = history.room(
+            case.ask,
+            self.prices,
+            most_tokens=self.policy.history_tokens,
+            question_dollars=case.terms.question,
+        )
+        return history.fit([readable(turn) for turn in turns], case.ask, room)
 
-    def call(self, claim: Claim, fitted: Fitted, ask: Ask) -> Call:
+    def unheld(self, case: Case, fitted: Fitted) -> tuple[str, ...]:
+        """A line where budgets are set that cannot hold, under a thread's first answer."""
+        answered = any(turn.role == "assistant" for turn in fitted.turns)
+        if answered or not case.terms.capped or self.prices.free:
+            return ()
+        model = case.ask.model
+        return () if self.prices.known(model) else (f"{model}: {terms.UNPRICED}",)
+
+    def call(self, case: Case, fitted: Fitted) -> Call:
         """The ledger's row for the call that is about to be made."""
+        ask = case.ask
         return Call(
             model=ask.model,
             detail=ask.detail,
             input_tokens=fitted.tokens,
             reserve=self.prices.most(ask.model, most_tokens(fitted, ask), ask.limit),
             price_source=self.prices.source(ask.model),
-            budgets=budgets.standing(
-                claim.message,
-                person_day=self.policy.budget_person_day,
-                workspace_month=self.policy.budget_workspace_month,
-                now=self.now(),
-            ),
+            budgets=case.terms.budgets(case.claim.message, self.now()),
         )
-
-
-def most_tokens(fitted: Fitted, ask: Ask) -> int:
-    """The most that the input can come to: a linked picture may be of any size."""
-    rule = tokens.rule(ask.model)
-    details = [
-        history.detail_of(picture, ask)
-        for turn in fitted.turns
-        for picture in turn.pictures
-        if picture.visible and picture.image is None
-    ]
-    unsure = [
-        most - history.ASSUMED_PICTURE_TOKENS for each in details if (most := rule.most(each))
-    ]
-    return fitted.tokens + sum(more for more in unsure if more > 0)
 
 
 async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:
@@ -352,46 +394,3 @@ async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:
         for task in (working, stopping):
             task.cancel()
         await asyncio.wait((working, stopping))
-
-
-def unanswerable(turns: Sequence[Turn]) -> str | None:
-    """Why the model need not be asked at all, if so."""
-    pictures = [picture for turn in turns for picture in turn.pictures]
-    if not pictures:
-        return NO_PICTURE
-    asked = turns[-1].pictures or pictures
-    if any(picture.visible for picture in asked):
-        return None
-    if len(asked) == 1:
-        return "I could not see the picture, so I did not ask the model."
-    return "I could see none of the pictures, so I did not ask the model."
-
-
-def brought(turns: Sequence[Turn]) -> list[Picture]:
-    """The pictures that came since the last answer."""
-    return [picture for turn in turns[history.newest(turns) :] for picture in turn.pictures]
-
-
-def told(turns: Sequence[Turn], unseen: Sequence[int], also: Collection[int]) -> list[Picture]:
-    """What an answer accounts for: the new pictures, and earlier ones of which there is news."""
-    news = {picture.number for picture in brought(turns)}
-    return [
-        replace(picture, receipt=f"not seen: {UNFETCHED}") if picture.number in unseen else picture
-        for turn in turns
-        for picture in turn.pictures
-        if picture.number in news or picture.number in unseen or picture.number in also
-    ]
-
-
-def suspects(error: PictureRefused, fitted: Fitted) -> list[int]:
-    """The picture that the API named, else the new ones: the earlier ones it has taken before."""
-    if error.number is not None:
-        return [error.number]
-    news = [picture.number for picture in brought(fitted.turns) if picture.visible]
-    return news or [p.number for turn in fitted.turns for p in turn.pictures if p.visible]
-
-
-def key(thread: ThreadId) -> str:
-    """A name for the thread that tells the provider nothing."""
-    place = "\0".join((thread.platform, thread.workspace, thread.channel, thread.root))
-    return hashlib.sha256(place.encode()).hexdigest()[:32]

@@ -19,7 +19,7 @@ ABOVE_THREADS = frozenset[Level]({"channel", "workspace"})
 WHOLE_WORKSPACE = frozenset[Level]({"workspace"})
 NONE = "none"
 MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
-UNPRICED = "the price of {model} is unknown, so that no budget could hold it"
+UNPRICED = "its price is unknown, so no budget could hold it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +199,9 @@ MONEY = frozenset({"question", *BUDGETS})
 def held(base: Terms, chosen: Mapping[Level, Mapping[str, str]]) -> Terms:
     """What holds where this was set, the nearest level first; a preset brings its own detail."""
     values: dict[str, Any] = {name: value for name, _, value in nearest(chosen)}
-    if ready_made := PRESETS.get(values.get("preset", base.preset)):
-        values["detail"] = detail_with(ready_made, base, chosen)
+    ready_made = PRESETS.get(values.get("preset", base.preset))
+    if ready_made and preset_decides(chosen):
+        values["detail"] = ready_made.detail
     return replace(base, **values)
 
 
@@ -228,7 +229,7 @@ def for_this_question(
             notes.append(f"{name}:{shown(wanted)} was not taken: it should be {error}")
             continue
         if name == "model" and unheld(terms, value, priced):
-            notes.append(f"model:{shown(value)} was not taken: {UNPRICED.format(model='it')}")
+            notes.append(f"model:{shown(value)} was not taken: {UNPRICED}")
             continue
         values: dict[str, Any] = {name: value}
         terms = replace(terms, **values)
@@ -255,16 +256,10 @@ def nearest(chosen: Mapping[Level, Mapping[str, str]]) -> Iterator[tuple[str, Le
             break
 
 
-def detail_with(
-    ready_made: Preset, base: Terms, chosen: Mapping[Level, Mapping[str, str]]
-) -> Detail:
-    """The preset's detail, unless one was set as near as the preset or nearer."""
-    far: Mapping[Level, int] = {level: far for far, level in enumerate((*OUTWARDS, "environment"))}
-    values = {name: (level, value) for name, level, value in nearest(chosen)}
-    set_at, detail = values.get("detail", ("environment", base.detail))
-    if "detail" in values and far[set_at] <= far[source("preset", chosen)]:
-        return detail  # type: ignore[return-value]
-    return ready_made.detail
+def preset_decides(chosen: Mapping[Level, Mapping[str, str]]) -> bool:
+    """Whether a preset's detail holds: no other was set as near as the preset or nearer."""
+    near = (*OUTWARDS, "environment")
+    return near.index(source("preset", chosen)) < near.index(source("detail", chosen))
 
 
 def shown(words: str) -> str:

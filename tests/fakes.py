@@ -96,6 +96,7 @@ class FakeAdapter:
         self.drafts: dict[str, FakeDraft] = {}
         self.refuse: list[Exception] = []
         """What the next `finish` calls raise."""
+        self.administrators: set[str] = set()
 
     async def listen(self, desk: Desk) -> None:
         await asyncio.Event().wait()
@@ -114,6 +115,9 @@ class FakeAdapter:
         draft = self.under(claim.message.id)
         draft.claim = claim
         return draft
+
+    async def administers(self, workspace: str, person: str) -> bool:
+        return person in self.administrators
 
     async def probe(self) -> list[Check]:
         return [Check(self.name, True, "here")]

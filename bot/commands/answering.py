@@ -1,51 +1,103 @@
 """Answers commands at once: one function each, the same on every platform."""
 
-from bot.commands.estimating import (
-    NOTHING_TO_ESTIMATE,
-    Sized,
-    chosen,
-    estimate,
-    typed,
-)
-from bot.commands.telling import estimate_card
-from bot.domain import Ask, Card, Command
-from bot.pricing import Prices
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 
-HELP = """\
-**Ask:** post a picture, mention me and ask. I answer in a thread; ask on there without posting the \
-picture again. A picture without words gets a description.
-**Cost:** each answer ends with its tokens and its price; `/estimate` tells it beforehand.
-**Pictures:** PNG, JPEG, WebP and GIF (its first frame), up to 10 in a message. Position, camera \
-and other hidden data are removed before the model sees a picture.
-**What the model is weak at:** medical images, non-Latin text, tiny or rotated text, exact \
-positions and counts, fine line styles (dashed or dotted). It can be wrong: check what matters. \
-It cannot make or change pictures, and it cannot be fine-tuned on yours.
-"""
+from bot import terms, words
+from bot.access import Access
+from bot.commands.choosing import Choosing, place_of
+from bot.commands.estimator import Estimator
+from bot.commands.forgetting import Forgetting
+from bot.commands.helping import help_card
+from bot.commands.marking import mark_card
+from bot.commands.spending import Spending
+from bot.domain import Card, Claim, Command, Message, Offer, Person
+from bot.ports import Store
+from bot.pricing import Prices
+from bot.terms import SETTINGS, Terms
+
+VISION = "vision"
 
 
 class Commands:
     """Answers commands at once, from what is known without asking the model."""
 
-    def __init__(self, ask: Ask, prices: Prices) -> None:
-        self.ask = ask
-        self.prices = prices
+    def __init__(
+        self,
+        store: Store,
+        base: Terms,
+        prices: Prices,
+        access: Access,
+        estimator: Estimator,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`base` is what holds where nothing else was set."""
+        self.store = store
+        self.base = base
+        self.estimator = estimator
+        self.spending = Spending(store, now)
+        self.now = now
+        self.forgetting = Forgetting(store, access)
+        self.choosing = Choosing(store, base, access, prices.known)
+        self.cards: Mapping[str, Callable[[Command], Awaitable[Card]]] = {
+            "estimate": self.estimate,
+            "usage": self.usage,
+            "settings": self.choosing.card,
+            "forget": self.forgetting.ask,
+            "new": self.forgetting.start_afresh,
+        }
 
     async def run(self, command: Command) -> Card:
         """The card that answers a command; an unknown one gets the help."""
-        if command.name == "estimate":
-            return self.estimate(command)
-        return Card("Threadsight", HELP)
+        if command.name == VISION:
+            name, _, text = command.text.strip().partition(" ")
+            command = replace(command, name=name.lower(), text=text.strip())
+        card = self.cards.get(command.name)
+        return await card(command) if card else help_card()
 
-    def estimate(self, command: Command) -> Card:
-        """What a question with these pictures would cost."""
-        ask = chosen(self.ask, command.options)
-        pictures = [Sized.of(attachment) for attachment in command.attachments]
-        question = command.options.get("question", "")
-        if not pictures:
-            try:
-                pictures, ask = typed(command.text, ask)
-            except ValueError as error:
-                return Card("Estimate", str(error))
-        if not pictures:
-            return Card("Estimate", NOTHING_TO_ESTIMATE)
-        return estimate_card(estimate(pictures, question, ask, self.prices))
+    async def in_thread(self, claim: Claim) -> Card:
+        """The card that answers a message which is a command, for everybody in its thread."""
+        message = claim.message
+        place = message.thread
+        spoken = words.command(message.text, SETTINGS)
+        if spoken is None:
+            return help_card()
+        if spoken.name == "mark":
+            return await mark_card(self.store, place, spoken)
+        if spoken.name == "forget":
+            return await self.forgetting.ask_in_thread(claim)
+        command = Command(
+            name=spoken.name,
+            platform=place.platform,
+            workspace=place.workspace,
+            channel=place.channel,
+            root=place.root,
+            author=message.author,
+            # What a person spent elsewhere is for them alone, unless they say so.
+            text=spoken.text or ("thread" if spoken.name == "usage" else ""),
+            attachments=message.attachments,
+            options={**message.options, **spoken.options},
+            message=message.id,
+        )
+        return await self.run(command)
+
+    async def forget(self, offer: Offer, person: Person) -> Card | None:
+        """Erases what a button offers to erase; None to whom it is not for."""
+        return await self.forgetting.erase(offer, person)
+
+    async def estimate(self, command: Command) -> Card:
+        """What a question would cost, by what holds in its place."""
+        here = await self.terms(command)
+        return await self.estimator.card(command, here.ask, question_dollars=here.question)
+
+    async def usage(self, command: Command) -> Card:
+        """What was spent, and what is left in the budgets that hold in its place."""
+        here = await self.terms(command)
+        now = self.now()
+        asking = Message(place_of(command), "", command.author, "", now.timestamp())
+        return await self.spending.card(command, budgets=here.budgets(asking, now))
+
+    async def terms(self, command: Command) -> Terms:
+        """What holds where a command was given."""
+        return terms.held(self.base, await self.store.choices(place_of(command)))

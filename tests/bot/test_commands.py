@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from bot.commands import Commands, Sized, brief, estimate, estimate_card, total, usage_card
-from bot.domain import Ask, Attachment, Command, Spent, UsageRow
+from bot.commands import Sized, brief, estimate, estimate_card, total, usage_card
+from bot.domain import Ask, Attachment, Spent, UsageRow
 from bot.pricing import Prices
+from storage.store import SqlStore
+from tests.bot.building import command, commands_on
 
 ASK = Ask(model="gpt-4o", detail="high", limit=1000, instructions="Be brief.")
 PRICES = Prices.load(None)
@@ -76,36 +78,36 @@ def test_a_picture_without_a_size_is_named_and_left_out_of_the_sum() -> None:
         ("", "Estimate", "I found no picture here"),
     ],
 )
-async def test_sizes_can_be_typed(typed: str, title: str, words: str) -> None:
-    card = await Commands(ASK, PRICES).run(command("estimate", text=typed))
+async def test_sizes_can_be_typed(store: SqlStore, typed: str, title: str, words: str) -> None:
+    card = await commands_on(store).run(command("estimate", text=typed))
 
     assert title in card.title
     assert words in card.text
 
 
-async def test_a_thousand_typed_pictures_are_bounded() -> None:
-    card = await Commands(ASK, PRICES).run(command("estimate", text="10x10 x999 20x20 x999"))
+async def test_a_thousand_typed_pictures_are_bounded(store: SqlStore) -> None:
+    card = await commands_on(store).run(command("estimate", text="10x10 x999 20x20 x999"))
 
     assert "20. " in card.text
     assert "… and 80 more." in card.text
 
 
-async def test_what_was_typed_comes_back_without_markup() -> None:
-    card = await Commands(ASK, PRICES).run(command("estimate", text="<!channel>`@everyone"))
+async def test_what_was_typed_comes_back_without_markup(store: SqlStore) -> None:
+    card = await commands_on(store).run(command("estimate", text="<!channel>`@everyone"))
 
     assert not set("<>@") & set(card.text)
 
 
-async def test_the_platform_s_own_sizes_are_enough_for_an_estimate() -> None:
+async def test_the_platform_s_own_sizes_are_enough_for_an_estimate(store: SqlStore) -> None:
     photo = Attachment("F1", "photo.jpg", width=1024, height=1024)
 
-    card = await Commands(ASK, PRICES).run(command("estimate", attachments=(photo,)))
+    card = await commands_on(store).run(command("estimate", attachments=(photo,)))
 
     assert "765 tokens" in card.text
 
 
-async def test_help_names_formats_and_what_models_are_weak_at() -> None:
-    card = await Commands(ASK, PRICES).run(command("help"))
+async def test_help_names_formats_and_what_models_are_weak_at(store: SqlStore) -> None:
+    card = await commands_on(store).run(command("help"))
 
     for word in ("PNG", "JPEG", "WebP", "GIF", "medical", "non-Latin", "rotated", "exact", "fine"):
         assert word in card.text
@@ -124,7 +126,3 @@ def test_usage_adds_up_and_tells_unknown_prices_apart() -> None:
         "Total: 3 calls · 150 in · 15 out · $0.5000 · 1 at an unknown price",
     ]
     assert usage_card([]).text == "Nothing was asked yet."
-
-
-def command(name: str, *, text: str = "", attachments: tuple[Attachment, ...] = ()) -> Command:
-    return Command(name, "fake", "w1", "c1", "anna", text=text, attachments=attachments)

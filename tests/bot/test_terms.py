@@ -159,7 +159,7 @@ def test_nobody_asks_past_a_budget_by_naming_a_model_that_it_cannot_hold() -> No
     here, notes = for_this_question(BASE, {"model": "mine"}, known)
 
     assert here.model == "gpt-4o"
-    assert "price of it is unknown" in notes[0]
+    assert "its price is unknown" in notes[0]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from bot.commands import Commands
+from bot.access import Lists
 from bot.desk import Desk
-from bot.domain import Ask, Attachment, Reply, Scope, ThreadId, Usage
+from bot.domain import Attachment, Card, Person, Reply, Scope, ThreadId, Usage
 from bot.errors import (
     Outage,
     PermanentError,
@@ -22,15 +22,14 @@ from bot.errors import (
     Stalled,
     TransientError,
 )
-from bot.pricing import Prices
+from bot.ports import Adapter
 from bot.responder import Policy, Responder
 from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests import pictures
+from tests.bot.building import BASE, PRICES, access_to, commands_on
 from tests.clock import Clock
 from tests.fakes import THREAD, FakeAdapter, FakeModel, file, posted
-
-PRICES = Prices.load(None)
 
 
 class Bench:
@@ -41,27 +40,36 @@ class Bench:
         self.clock = clock
         self.model = FakeModel()
         self.place = FakeAdapter()
-        self.policy = Policy(
-            ask=Ask("gpt-4o", limit=100, instructions="Be brief."),
-            max_file_bytes=50_000_000,
-            history_tokens=100_000,
-            budget_person_day=budget,
-            budget_workspace_month=Decimal(20),
-        )
+        self.terms = replace(BASE, budget_person_day=budget)
+        self.lists = Lists()
         self.restart()
 
     def restart(self) -> None:
         """A process that begins."""
+        places: dict[str, Adapter] = {"fake": self.place}
+        access = access_to(places, self.lists)
+        commands = commands_on(
+            self.store, base=self.terms, adapters=places, lists=self.lists, now=self.clock
+        )
         responder = Responder(
             self.store,
             self.model,
-            {"fake": self.place},
+            places,
             PRICES,
-            self.policy,
+            Policy(self.terms, max_file_bytes=50_000_000, history_tokens=100_000),
+            commands,
+            access,
             lambda: datetime.fromtimestamp(self.clock(), UTC),
         )
         self.worker = Worker(self.store, responder, ["fake"], now=self.clock)
-        self.desk = Desk(self.store, Commands(self.policy.ask, PRICES), self.worker.wake)
+        self.desk = Desk(
+            self.store,
+            commands,
+            self.worker.wake,
+            base=self.terms,
+            access=access,
+            now=self.clock,
+        )
 
     async def post(
         self,
@@ -402,7 +410,7 @@ async def test_a_question_stopped_while_it_waits_is_not_asked(bench: Bench) -> N
     await bench.postponed(1)
     claim = bench.place.under("m001").claim
     assert claim is not None
-    await bench.desk.press(claim.stop, "anna")
+    await bench.desk.press(claim.stop, Person("anna"))
     bench.clock.move(60)
 
     reply = await bench.reply(1)
@@ -451,7 +459,7 @@ async def test_a_linked_picture_of_any_size_fits_what_is_reserved(
     store: SqlStore, clock: Clock
 ) -> None:
     bench = Bench(store, clock, budget=Decimal("0.007"))
-    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, model="gpt-4o-mini"))
+    bench.terms = replace(bench.terms, model="gpt-4o-mini")
     bench.restart()
     bench.desk.links = True
     await bench.post(1, "What is https://x.org/cat.png?")
@@ -533,16 +541,16 @@ async def test_a_stopped_answer_keeps_its_words_and_is_marked_as_a_guess(bench: 
     async with asyncio.timeout(10), bench.working():
         await hang.reached.wait()
         assert draft.claim is not None
-        assert await bench.desk.press(draft.claim.stop, "ben") is not None
-        assert await bench.desk.press(draft.claim.stop, "anna") is None
+        assert await bench.desk.press(draft.claim.stop, Person("ben")) is not None
+        assert await bench.desk.press(draft.claim.stop, Person("anna")) is None
         await draft.replied.wait()
 
     assert draft.reply is not None
     assert draft.reply.text == "I am …"
     assert draft.reply.footer[0].startswith("about ")
     assert draft.reply.footer[1].endswith("possibly charged")
-    late = await bench.desk.press(draft.claim.stop, "anna")
-    assert late is not None
+    late = await bench.desk.press(draft.claim.stop, Person("anna"))
+    assert isinstance(late, Card)
     assert late.title == "Too late"
 
 
@@ -554,7 +562,7 @@ async def test_try_again_answers_anew_into_the_same_reply(bench: Bench) -> None:
     draft = bench.place.under("m001")
     draft.replied.clear()
 
-    assert await bench.desk.press(first.buttons[0].token, "anna") is None
+    assert await bench.desk.press(first.buttons[0].token, Person("anna")) is None
     second = await bench.reply(1)
 
     assert (first.text, second.text) == ("A cat.", "A dog.")
@@ -571,7 +579,7 @@ async def test_an_apology_can_be_tried_again(bench: Bench) -> None:
     sorry = await bench.reply(1)
     bench.place.under("m001").replied.clear()
 
-    await bench.desk.press(sorry.buttons[0].token, "anna")
+    await bench.desk.press(sorry.buttons[0].token, Person("anna"))
 
     assert (await bench.reply(1)).text == "A cat."
 
@@ -607,11 +615,11 @@ async def test_a_larger_detail_later_fetches_the_original_again(bench: Bench) ->
     bench.model.enqueue("A blur.")
     bench.model.enqueue("A cat.")
     photo = bench.photo("big.jpg", 2000, 1500)
-    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, detail="low"))
+    bench.terms = replace(bench.terms, detail="low")
     bench.restart()
     await bench.post(1, "What?", photo)
     await bench.reply(1)
-    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, detail="high"))
+    bench.terms = replace(bench.terms, detail="high")
     bench.restart()
     await bench.post(2, "Look closer?")
 
@@ -630,12 +638,12 @@ async def test_where_the_original_is_gone_the_smaller_form_serves_and_that_is_sa
     bench.model.enqueue("Still a blur.")
     bench.model.enqueue("Still.")
     photo = bench.photo("big.jpg", 2000, 1500)
-    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, detail="low"))
+    bench.terms = replace(bench.terms, detail="low")
     bench.restart()
     await bench.post(1, "What?", photo)
     await bench.reply(1)
     file(bench.place, "big.jpg", PictureUnseen("the file was deleted"))
-    bench.policy = replace(bench.policy, ask=replace(bench.policy.ask, detail="high"))
+    bench.terms = replace(bench.terms, detail="high")
     bench.restart()
     await bench.post(2, "Look closer?")
 

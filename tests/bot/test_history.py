@@ -1,13 +1,15 @@
 """What fits, and what goes when it does not."""
 
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain import Ask, Attachment, ImageKey, Picture, StoredImage, Turn
-from bot.history import KEPT_SHARE, Fitted, Room, fit
+from bot.domain import Ask, Attachment, ImageKey, Mark, Picture, StoredImage, Turn
+from bot.history import KEPT_SHARE, NEXT_QUESTIONS, Fitted, Room, break_even, fit, room
+from bot.pricing import Prices, Rates
 from tests.fakes import posted, shown
 
 ASK = Ask(model="gpt-4o", detail="high", instructions="Be brief.")
@@ -112,6 +114,108 @@ def test_a_question_larger_than_the_room_is_sent_all_the_same() -> None:
     question = Turn("user", "word " * 2_000)
 
     assert fit([*thread(2), question], ASK, Room(tokens=100)).turns[-1] == question
+
+
+def test_without_a_limit_in_dollars_nothing_is_lowered_for_the_money() -> None:
+    assert fit(thread(6), ASK, Room(tokens=8_000)).lowered == ()
+
+
+def test_lowering_pays_at_once_where_cached_input_costs_as_much() -> None:
+    no_cache = Rates(*[Decimal("0.000001")] * 4)
+
+    fitted = fit(thread(6), ASK, Room(tokens=8_000, rates=no_cache))
+
+    assert fitted.lowered
+    assert "what a question may cost" in fitted.notes[0]
+    assert "`pin 1` keeps it whole" in fitted.notes[0]
+
+
+def test_lowering_waits_until_it_pays_for_the_cache_that_it_loses() -> None:
+    # A tenth for what is cached, five quarters for what is written to the cache.
+    rates = Rates(*(Decimal(price) for price in ("1", "0.1", "1.25", "6")))
+    long_talk = [
+        *thread(3),
+        Turn("assistant", "word " * 3_000),
+        Turn("user", "And why?"),
+        Turn("assistant", "Because."),
+        Turn("user", "And then? " * 300),
+    ]
+
+    # Only the last question fills more than half of the room, and by then the talk is cached.
+    assert fit(long_talk, ASK, Room(tokens=11_500, rates=rates)).lowered == ()
+    # Here the one before it does, when the long answer was not cached yet.
+    assert fit(long_talk, ASK, Room(tokens=8_000, rates=rates)).lowered == (1, 2, 3)
+
+
+@given(
+    saved=st.integers(1, 50_000),
+    anew=st.integers(0, 500_000),
+    prices=st.tuples(*[st.decimals(0, 100, places=4)] * 3),
+)
+def test_a_change_pays_only_when_the_next_questions_cost_less_with_it(
+    saved: int, anew: int, prices: tuple[Decimal, Decimal, Decimal]
+) -> None:
+    plain, cached, write = prices
+    rates = Rates(plain, min(cached, plain), write, Decimal(0))
+    prefix = saved + anew
+
+    gain = break_even(saved, anew, rates, cached=True)
+
+    kept = NEXT_QUESTIONS * prefix * rates.cached
+    changed = anew * rates.fresh + (NEXT_QUESTIONS - 1) * anew * rates.cached
+    assert gain == kept - changed
+
+
+def test_what_people_raised_or_pinned_is_not_lowered_for_the_money() -> None:
+    no_cache = Rates(*[Decimal("0.000001")] * 4)
+    turns = thread(6)
+    held_by: tuple[tuple[int, Mark], ...] = ((0, "pinned"), (2, "high"))
+    for index, mark in held_by:
+        held = replace(turns[index].pictures[0], mark=mark)
+        turns[index] = replace(turns[index], pictures=(held,))
+
+    lowered = fit(turns, ASK, Room(tokens=8_000, rates=no_cache)).lowered
+
+    assert not {1, 2} & set(lowered)
+    assert lowered
+
+
+def test_a_limit_in_dollars_narrows_the_room_to_what_it_pays_for() -> None:
+    prices = Prices.load(None)
+    ask = replace(ASK, limit=100)
+
+    held = room(ask, prices, most_tokens=100_000, question_dollars=Decimal("0.01"))
+
+    assert held.tokens == 3_600  # $0.009 at $2.50 a million; $0.001 are for the answer
+    assert held.rates is not None
+    most = prices.most("gpt-4o", held.tokens, 100)
+    assert most is not None
+    assert most <= Decimal("0.01")
+
+
+def test_a_model_of_unknown_price_is_held_by_tokens_alone() -> None:
+    ask = replace(ASK, model="mine")
+
+    held = room(ask, Prices.load(None), most_tokens=7_000, question_dollars=Decimal("0.01"))
+
+    assert held == Room(7_000)
+
+
+def test_an_answer_that_alone_costs_more_than_the_limit_leaves_no_room() -> None:
+    held = room(ASK, Prices.load(None), most_tokens=7_000, question_dollars=Decimal("0.001"))
+
+    assert held.tokens == 1
+
+
+def test_all_parts_of_a_document_are_counted() -> None:
+    turns = thread(1)
+    page = turns[0].pictures[0]
+    assert page.image is not None
+    document = replace(page, more=(page.image, page.image))
+
+    fitted = fit([replace(turns[0], pictures=(document,))], ASK, WIDE)
+
+    assert fitted.new_picture_tokens == 3 * PICTURE_TOKENS
 
 
 @settings(max_examples=60, deadline=None)

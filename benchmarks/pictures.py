@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from PIL import Image, ImageOps
 
 from bot import images, tokens
-from bot.images import headers, preparing
+from bot.images import encoding, headers
 
 PHOTO = Path(__file__).parent / "fixtures" / "phone_12mp_exif6_gps.jpg"
 FAMILIES = {"tile": "gpt-4o", "patch": "gpt-5.6-luna"}
@@ -136,7 +136,7 @@ def raw(data: bytes, model: str) -> int:
 
 def encoded(picture: Image.Image) -> int:
     file = BytesIO()
-    picture.convert("RGB").save(file, "JPEG", quality=preparing.QUALITY, subsampling="4:2:0")
+    picture.convert("RGB").save(file, "JPEG", quality=encoding.QUALITY, subsampling="4:2:0")
     return len(file.getvalue())
 
 

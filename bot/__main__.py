@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     logs.configure(quiet=parsed.quiet)
     try:
-        images.require_safe_pillow()
+        images.require_safe_decoders()
         settings = Settings.read()
         code: int = asyncio.run(parsed.run(parsed, settings))
         print(end="", flush=True)

@@ -20,6 +20,18 @@ Size = tuple[int, int]
 MOST_PATCHES = 30_000
 """Over it the API refuses a picture; it does not shrink it."""
 
+TALL = 8
+"""From so many times as long as wide on, a picture may be cut: whole, a model would see letters of no size."""
+PART = Fraction(11, 5)
+"""How much longer than wide a part is at least: a phone's screen, which models read well."""
+MOST_PARTS = 10
+OVERLAP = 16
+"""A sixteenth of the width stands at the end of one part and again in the next: a line of text is whole in one."""
+NARROWEST = 200
+"""Pixels; what is narrower holds no text worth cutting for."""
+CLEARER = Fraction(5, 4)
+"""How much larger a part must be seen than the whole, or the cut is not worth its tokens."""
+
 
 def rule(model: str) -> "Rule":
     """How this model counts pictures; an unknown model gets a rule that counts nothing."""
@@ -29,6 +41,11 @@ def rule(model: str) -> "Rule":
     if name in ASSUMED:
         return ASSUMED[name]
     return DEPLOYED.get(family(name), UNKNOWN)
+
+
+def parts(width: int, height: int, model: str, detail: Detail) -> tuple[Size, ...]:
+    """The sizes of the parts into which a very long picture is cut where that is allowed; else its own."""
+    return rule(model).parts(width, height, detail)
 
 
 def text(words: str, model: str = "") -> int:
@@ -155,6 +172,18 @@ class Rule:
     def target(self, width: int, height: int, detail: Detail) -> Size:
         """The largest size worth sending: what the service would reduce the picture to."""
         return self.level(detail).reduce(width, height)
+
+    def parts(self, width: int, height: int, detail: Detail) -> tuple[Size, ...]:
+        """The sizes of the parts of a very long picture, all equal; its own where a cut helps nobody."""
+        long, short = max(width, height), min(width, height)
+        if detail == "low" or short < NARROWEST or long < TALL * short:
+            return ((width, height),)
+        number = min(MOST_PARTS, -(-long // floor(short * PART)))
+        each = -(-(long + (number - 1) * (short // OVERLAP)) // number)
+        part = (each, short) if width > height else (short, each)
+        clearer = min(self.seen(*part, detail)) >= CLEARER * min(self.seen(width, height, detail))
+        refused = self.each is not None and self.count(width, height, detail) is None
+        return (part,) * number if clearer or refused else ((width, height),)
 
     def form(self, detail: Detail) -> str:
         """The name of the size rule; equal forms mean equal prepared bytes."""

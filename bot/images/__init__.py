@@ -1,5 +1,6 @@
 """Bytes → Image: sniff, bound, orient, shrink, strip."""
 
-from bot.images.preparing import measure, prepare, require_safe_pillow
+from bot.images.preparing import measure, prepare, prepare_all, require_safe_decoders
+from bot.images.wishes import Options
 
-__all__ = ["measure", "prepare", "require_safe_pillow"]
+__all__ = ["Options", "measure", "prepare", "prepare_all", "require_safe_decoders"]

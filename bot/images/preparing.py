@@ -1,90 +1,112 @@
-"""The way of a picture from bytes to Image. Synchronous: callers run it in a thread."""
+"""The way of a picture from bytes to Images. Synchronous: callers run it in a thread or a process."""
 
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
-from tempfile import TemporaryFile
-from typing import IO
+from importlib import metadata
 
 import PIL
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from bot import tokens
 from bot.domain import Detail, Image
 from bot.errors import PictureUnseen, SetupError
-from bot.images import headers
-from bot.images.headers import CUT_OFF, DAMAGED, Header
+from bot.images import boards, documents, headers
+from bot.images.decoding import decode, scaled_jpeg, version, whole
+from bot.images.encoding import encode
+from bot.images.pixels import full_colour, plain, turned, upright
+from bot.images.reading import CUT_OFF, DAMAGED, Header
 from bot.images.resizing import keep_memory, resize
-from bot.tokens import Rule, Size
+from bot.images.wishes import Options, Wish
+from bot.tokens import Size
 
 MAX_BYTES = 50_000_000
 """The largest file that is looked at."""
 SAFE_PILLOW = (13, 0, 0)
 """Older ones have holes in their JPEG and TIFF decoders (CVE-2026-112403, CVE-2026-112398)."""
-QUALITY = 85
-"""Of JPEG that comes again as JPEG."""
-QUALITY_EXACT = 90
-"""… for what came without loss, a screenshot most likely: there the text is smallest."""
-SHORTFALL = 40
-"""A side may be a fortieth (2.5 %) smaller than its target: a JPEG's own scaled size is then free."""
-FEW_COLOURS = 4096
-"""Up to so many a picture is taken for graphics, which PNG keeps exactly."""
-PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"IDAT", b"IEND")
-"""The parts of a PNG that make its pixels and colours."""
-PNG_ADVANTAGE = 2
-"""Graphics stay PNG up to so many times the bytes of JPEG."""
+SAFE_PILLOW_HEIF = (1, 8, 1)
+"""The first one that brings libheif 1.23.6 (CVE-2026-84383, CVE-2026-32740)."""
+RECIPE = 2
+"""Raised when the same file would be prepared otherwise than before."""
+UNMEASURED = "its size is only known once it is looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was made of a file: one picture, or several parts of it."""
+
+    pictures: tuple[Pillow.Image, ...]
+    sizes: tuple[Size, ...]
+    """The parts' own sizes, before they were shrunk."""
+    receipt: str
 
 
 def prepare(data: bytes, model: str, detail: Detail, *, max_bytes: int = MAX_BYTES) -> Image:
-    """The picture as the model can use it: upright, bounded, plain RGB, with no metadata.
+    """The picture, or its first part, as a model can use it; raises PictureUnseen."""
+    return prepare_all(data, model, detail, max_bytes=max_bytes)[0]
 
-    The same bytes, form and release always give the same result. Raises PictureUnseen.
+
+def prepare_all(
+    data: bytes,
+    model: str,
+    detail: Detail,
+    *,
+    options: Options | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[Image, ...]:
+    """The picture, or its parts, as the model can use them: upright, bounded, plain RGB, with no metadata.
+
+    The same bytes, form, options and release always give the same result. Raises PictureUnseen.
     """
+    wish = Wish(tokens.rule(model), detail, options or Options())
+    return develop(data, opened(data, max_bytes), wish)
+
+
+def develop(data: bytes, header: Header, wish: Wish) -> tuple[Image, ...]:
+    """Like `prepare_all`, for a file whose header was read already."""
     keep_memory()
-    header = opened(data, max_bytes)
-    rule = tokens.rule(model)
-    accept(rule, header.upright, detail)
     with damage_told():
-        picture = upright(decode(data, header, rule, detail), header.turn)
-    width, height = picture.size
-    media_type, encoded = encode(picture, exact=header.format != "JPEG", fine=header.fine)
-    return Image(
-        digest=sha256(encoded).hexdigest(),
-        form=rule.form(detail),
-        media_type=media_type,
-        width=width,
-        height=height,
-        data=encoded,
-        original_width=header.upright[0],
-        original_height=header.upright[1],
-        receipt=receipt(header, (width, height)),
+        seen = look(data, header, wish)
+    source = origin(data, wish.options)
+    exact = header.format != "JPEG"
+    return tuple(
+        framed(picture, size, wish, seen.receipt, source, exact=exact, fine=header.fine)
+        for picture, size in zip(seen.pictures, seen.sizes, strict=True)
     )
 
 
 def measure(data: bytes, *, max_bytes: int = MAX_BYTES) -> Size:
     """Width and height as people see them, from the header alone; raises PictureUnseen."""
-    return opened(data, max_bytes).upright
+    header = opened(data, max_bytes)
+    if header.format == "PDF":
+        raise PictureUnseen(UNMEASURED)
+    return header.upright
 
 
-def require_safe_pillow(version: str = PIL.__version__) -> None:
-    """Raises SetupError where Pillow is older than the decoders that strangers' files need."""
-    if tuple(int(part) for part in version.split(".")[:3] if part.isdigit()) < SAFE_PILLOW:
-        floor = ".".join(map(str, SAFE_PILLOW))
+def origin(data: bytes, options: Options) -> str:
+    """The name of a file and of the way it is prepared: equal names and forms give equal pictures."""
+    way = f"{RECIPE} {options.animations} {options.split_tall} ".encode()
+    return sha256(way + sha256(data).digest()).hexdigest()
+
+
+def require_safe_decoders(pillow: str = PIL.__version__, pillow_heif: str | None = None) -> None:
+    """Raises SetupError where a decoder is older than strangers' files need."""
+    require("Pillow", pillow, SAFE_PILLOW)
+    require("pillow-heif", pillow_heif or metadata.version("pillow-heif"), SAFE_PILLOW_HEIF)
+
+
+def require(name: str, found: str, floor: tuple[int, int, int]) -> None:
+    if version(".".join(found.split(".")[:3])) < floor:
+        wanted = ".".join(map(str, floor))
         raise SetupError(
-            f"Pillow {version} is not safe to read people's pictures with; "
-            f'install a newer one: pip install "pillow>={floor}"'
+            f"{name} {found} is not safe to read people's pictures with; "
+            f'install a newer one: pip install "{name.lower()}>={wanted}"'
         )
 
 
 def opened(data: bytes, max_bytes: int) -> Header:
+    """The header; raises PictureUnseen for what is too large, or no picture."""
     if len(data) > max_bytes:
         raise PictureUnseen(
             f"the file has {len(data) / 1e6:.0f} MB, and {max_bytes / 1e6:.0f} MB are read at most; "
@@ -93,11 +115,64 @@ def opened(data: bytes, max_bytes: int) -> Header:
     return headers.read(data)
 
 
-def accept(rule: Rule, size: Size, detail: Detail) -> None:
+def look(data: bytes, header: Header, wish: Wish) -> Seen:
+    """What the model will be shown of a file."""
+    if header.format == "PDF" or len(header.pages) > 1:
+        drawn, receipt = documents.pages(data, header, wish)
+        return Seen(tuple(page for page, _ in drawn), tuple(size for _, size in drawn), receipt)
+    if header.frames > 1 and wish.options.animations == "storyboard":
+        board, size, receipt = boards.storyboard(data, header, wish)
+        return Seen((board,), (size,), receipt)
+    parts = wish.parts(header.upright)
+    accept(wish, parts[0])
+    if len(parts) > 1:
+        return cut(data, header, wish, parts)
+    picture = upright(decode(data, header, wish), header.turn)
+    return Seen((picture,), parts, received(header, picture.size))
+
+
+def cut(data: bytes, header: Header, wish: Wish, parts: tuple[Size, ...]) -> Seen:
+    """A very long picture in parts that overlap a little."""
+    target = wish.target(parts[0])
+    ratio = min(target) / min(parts[0])
+    size = header.upright
+    if header.format == "JPEG":
+        least = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+        picture, box = scaled_jpeg(data, header, turned(least, header.turn))
+        if box is not None:
+            picture = picture.crop((0, 0, round(box[2]), round(box[3])))
+    else:
+        picture = full_colour(whole(data, header))
+    picture = upright(picture, header.turn)
+    pictures = tuple(
+        plain(resize(picture, target, box, sharp=True)) for box in boxes(picture.size, size, parts)
+    )
+    told = f"cut into {len(parts)} parts, {pixels(size)} → {pixels(target)} each"
+    return Seen(pictures, parts, told)
+
+
+def boxes(
+    there: Size, size: Size, parts: tuple[Size, ...]
+) -> Iterator[tuple[float, float, float, float]]:
+    """Where the parts stand in a picture of which `there` is the size now, and `size` was."""
+    wide, high = parts[0]
+    scale = there[0] / size[0], there[1] / size[1]
+    for number in range(len(parts)):
+        share = number / (len(parts) - 1)
+        left, top = (size[0] - wide) * share, (size[1] - high) * share
+        yield (
+            left * scale[0],
+            top * scale[1],
+            min(there[0], (left + wide) * scale[0]),
+            min(there[1], (top + high) * scale[1]),
+        )
+
+
+def accept(wish: Wish, size: Size) -> None:
     """Refuses what the model's API would refuse, before any work."""
-    if rule.certainty != "unknown" and rule.count(*size, detail) is None:
+    if wish.rule.certainty != "unknown" and wish.rule.count(*size, wish.detail) is None:
         raise PictureUnseen(
-            f"{size[0]}×{size[1]} pixels are more than the model takes at detail {detail}; "
+            f"{size[0]}×{size[1]} pixels are more than the model takes at detail {wish.detail}; "
             "ask at detail high, or post it smaller"
         )
 
@@ -115,222 +190,37 @@ def damage_told() -> Iterator[None]:
         raise PictureUnseen(CUT_OFF if cut else DAMAGED) from error
 
 
-def decode(data: bytes, header: Header, rule: Rule, detail: Detail) -> Pillow.Image:
-    """Plain RGB pixels of the right size, still turned as stored."""
-    target = turned(rule.target(*header.upright, detail), header.turn)
-    if header.format == "JPEG":
-        return plain(shrunk_jpeg(data, header, target, rule, detail))
-    return plain(resize(full_colour(whole(data, header)), target, sharp=True))
-
-
-def shrunk_jpeg(
-    data: bytes, header: Header, target: Size, rule: Rule, detail: Detail
-) -> Pillow.Image:
-    """Decodes at the smallest of JPEG's own scales that will do, and resizes only if it must."""
-
-    def will_do(size: Size) -> bool:
-        return is_near(size, target) and rule.alike(
-            header.upright, turned(size, header.turn), detail
-        )
-
-    picture = as_told(JpegImageFile(BytesIO(jpeg_pixels_only(data))), header)
-    for scale in (8, 4, 2, 1):
-        size = -(-header.width // scale), -(-header.height // scale)
-        if will_do(size) or covers(size, target):
-            break
-    # Rounded down, since Pillow takes the largest scale that leaves at least what it is asked for.
-    drafted = picture.draft(None, (max(1, header.width // scale), max(1, header.height // scale)))
-    picture.load()
-    if will_do(picture.size):
-        return picture
-    return resize(picture, target, drafted[1] if drafted else None, sharp=header.fine)
-
-
-def is_near(size: Size, target: Size) -> bool:
-    """Whether a size is close enough under its target to be sent as it is."""
-    return all(
-        limit - limit // SHORTFALL <= side <= limit
-        for side, limit in zip(size, target, strict=True)
+def framed(
+    picture: Pillow.Image,
+    size: Size,
+    wish: Wish,
+    receipt: str,
+    source: str,
+    *,
+    exact: bool,
+    fine: bool,
+) -> Image:
+    """The picture as it is kept and sent."""
+    media_type, encoded = encode(picture, exact=exact, fine=fine)
+    return Image(
+        digest=sha256(encoded).hexdigest(),
+        form=wish.form,
+        media_type=media_type,
+        width=picture.width,
+        height=picture.height,
+        data=encoded,
+        original_width=size[0],
+        original_height=size[1],
+        receipt=receipt,
+        source=source,
     )
 
 
-def covers(size: Size, target: Size) -> bool:
-    return all(side >= limit for side, limit in zip(size, target, strict=True))
-
-
-def whole(data: bytes, header: Header) -> Pillow.Image:
-    """All pixels of the picture, or of its first frame."""
-    picture: ImageFile.ImageFile
-    match header.format:
-        case "PNG":
-            picture = PngImageFile(BytesIO(png_pixels_only(data)))
-        case "WEBP":
-            picture = WebPImageFile(BytesIO(data))
-        case _:
-            picture = GifImageFile(BytesIO(data))
-    as_told(picture, header).load()
-    return picture
-
-
-def as_told(picture: ImageFile.ImageFile, header: Header) -> ImageFile.ImageFile:
-    """Refuses a file that tells us one size and its decoder another."""
-    if picture.size != (header.width, header.height):
-        raise PictureUnseen(DAMAGED)
-    return picture
-
-
-def png_pixels_only(data: bytes) -> bytes:
-    """A PNG without texts and animation: they make no pixels, and give a decoder chances to fail."""
-    view = memoryview(data)
-    kept, at = [view[:8]], 8
-    for kind, body in headers.chunks(data, at, "big"):
-        end = at + 12 + len(body)
-        if kind in PNG_PIXELS:
-            kept.append(view[at:end])
-        at = end
-    return b"".join(kept)
-
-
-def jpeg_pixels_only(data: bytes) -> bytes:
-    """A JPEG without EXIF, thumbnails and comments, for the same reason."""
-    view = memoryview(data)
-    kept, dropped = [view[:2]], 0
-    for marker, start, end in headers.segments(data):
-        if marker == 0xDA:
-            kept.append(view[start:])
-        elif makes_pixels(marker, view[start + 4 : end]):
-            kept.append(view[start:end])
-        else:
-            dropped += 1
-    return b"".join(kept) if dropped else data
-
-
-def makes_pixels(marker: int, body: memoryview) -> bool:
-    """Whether a segment is needed: of the application's own, density, colours and colour model."""
-    if marker == 0xE2:
-        return body[:12].tobytes() == b"ICC_PROFILE\0"
-    return not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker in (0xE0, 0xEE)
-
-
-def full_colour(picture: Pillow.Image) -> Pillow.Image:
-    """The pixels in a mode that may be averaged: grey, RGB or RGBA, at eight bits."""
-    if picture.mode.startswith("I"):
-        return sixteen_bits(picture)
-    if picture.has_transparency_data:
-        return opaque_if_possible(picture.convert("RGBA"))
-    if picture.mode == "1":
-        return picture.convert("L")
-    return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
-
-
-def sixteen_bits(picture: Pillow.Image) -> Pillow.Image:
-    """Grey of 16 bits, brought to eight by its upper byte; Pillow alone would clip it to white."""
-    return picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
-
-
-def opaque_if_possible(picture: Pillow.Image) -> Pillow.Image:
-    extrema = picture.getchannel("A").getextrema()
-    return picture.convert("RGB") if extrema == (255, 255) else picture
-
-
-def plain(picture: Pillow.Image) -> Pillow.Image:
-    """Plain RGB: colours as sRGB means them, nothing transparent, nothing told about the picture."""
-    picture = in_srgb(picture)
-    if picture.mode == "RGBA":
-        picture = flat(picture)
-    if picture.mode != "RGB":
-        picture = picture.convert("RGB")
-    # Encoders write out what they find here, a JPEG's comment for one.
-    picture.info = {}
-    return picture
-
-
-def in_srgb(picture: Pillow.Image) -> Pillow.Image:
-    """Colours of another profile brought to sRGB; a profile that makes no sense is left out."""
-    profile = picture.info.get("icc_profile")
-    space = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}.get(picture.mode)
-    if not isinstance(profile, bytes) or space is None or profile[16:20] != space:
-        return picture
-    try:
-        given = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if ImageCms.getProfileDescription(given).strip().lower().startswith(("srgb", "c2")):
-            return picture
-        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            picture, given, ImageCms.createProfile("sRGB"), outputMode=mode
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture
-    return converted or picture
-
-
-def flat(picture: Pillow.Image) -> Pillow.Image:
-    """Laid on white, or on grey where hardly anything would be seen on white."""
-    visible = picture.getchannel("A").point(lambda alpha: 255 if alpha >= 64 else 0)
-    shades = picture.convert("L").histogram(visible)
-    dark, all_of_them = sum(shades[:225]), sum(shades)
-    colour = "#808080" if all_of_them and dark * 20 < all_of_them else "white"
-    ground = Pillow.new("RGB", picture.size, colour)
-    ground.paste(picture, mask=picture.getchannel("A"))
-    return ground
-
-
-TURNS = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
-}
-
-
-def upright(picture: Pillow.Image, turn: int) -> Pillow.Image:
-    return picture.transpose(TURNS[turn]) if turn in TURNS else picture
-
-
-def turned(size: Size, turn: int) -> Size:
-    """A size as it is stored, from the size as it is seen, and back."""
-    return (size[1], size[0]) if turn >= 5 else size
-
-
-def encode(picture: Pillow.Image, *, exact: bool, fine: bool) -> tuple[str, bytes]:
-    """PNG for graphics that came exact and stay small so; else JPEG, its colours as fine as they came."""
-    quality = QUALITY_EXACT if exact else QUALITY
-    sampling = "4:4:4" if fine else "4:2:0"
-    jpeg = saved(picture, "JPEG", quality=quality, subsampling=sampling)
-    if exact and picture.getcolors(FEW_COLOURS) is not None:
-        png = saved(picture, "PNG")
-        if len(png) <= PNG_ADVANTAGE * len(jpeg):
-            return "image/png", png
-    return "image/jpeg", jpeg
-
-
-def saved(picture: Pillow.Image, kind: str, **options: int | str) -> bytes:
-    with scratch() as file:
-        picture.save(file, kind, **options)
-        file.seek(0)
-        return file.read()
-
-
-def scratch() -> IO[bytes]:
-    """A file without a name, in memory where the system has such files.
-
-    Pillow frees the interpreter's lock while it encodes into a real file and holds it for any other,
-    which would keep the event loop waiting for 20 ms.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError):
-            return os.fdopen(os.memfd_create("picture"), "w+b")
-    return TemporaryFile()
-
-
-def receipt(header: Header, size: Size) -> str:
-    """What happened to the picture, in plain words."""
+def received(header: Header, shown: Size) -> str:
+    """What happened to a picture, in plain words."""
     told = []
-    if size != header.upright:
-        told.append(f"resized {pixels(header.upright)} → {pixels(size)}")
+    if shown != header.upright:
+        told.append(f"resized {pixels(header.upright)} → {pixels(shown)}")
     if header.frames > 1:
         told.append(f"first frame of {header.frames}")
     return ", ".join(told) or "seen"

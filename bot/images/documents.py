@@ -1,0 +1,88 @@
+"""Documents → their first pages as pictures: PDF and TIFF."""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+from PIL import Image as Pillow
+from PIL.TiffImagePlugin import TiffImageFile
+
+from bot.errors import PictureUnseen
+from bot.images.pixels import full_colour, plain
+from bot.images.reading import DAMAGED, Header
+from bot.images.resizing import resize
+from bot.images.wishes import Wish
+from bot.tokens import Size
+
+MOST_PAGES = 5
+POINTS = 72
+"""A PDF's own unit, in an inch."""
+DOTS = 200
+"""Pixels an inch at most: a scanner's usual, at which the smallest print can be read."""
+LONGEST_PAGE = 6_000
+"""Pixels: posters are drawn no larger."""
+LOCKED = "it is protected by a password; post it without one, or its pages as pictures"
+NO_PAGES = "it has no pages; save it anew and post it again"
+
+Page = tuple[Pillow.Image, Size]
+
+
+def pages(data: bytes, header: Header, wish: Wish) -> tuple[list[Page], str]:
+    """The first pages with their full sizes, and which ones they are, in plain words."""
+    found = pdf(data, wish) if header.format == "PDF" else tiff(data, header, wish)
+    total = next(found)
+    assert isinstance(total, int)
+    drawn = [each for each in found if not isinstance(each, int)]
+    return drawn, told(len(drawn), total)
+
+
+def told(drawn: int, total: int) -> str:
+    """`pages 1–5 of 12`."""
+    return f"pages 1–{drawn} of {total}" if drawn > 1 else f"page 1 of {total}"
+
+
+def tiff(data: bytes, header: Header, wish: Wish) -> Iterator[int | Page]:
+    """How many pages there are, then each; the file's decoder turns them upright."""
+    yield len(header.pages)
+    for place in header.pages[:MOST_PAGES]:
+        # Opened anew for each: a page is turned in place, and then no other can be found.
+        with TiffImageFile(BytesIO(data)) as file:
+            file.seek(place)
+            file.load()
+            if place == header.pages[0] and file.size != header.size:
+                raise PictureUnseen(DAMAGED)
+            size = file.size
+            yield plain(resize(full_colour(file), wish.target(size), sharp=True)), size
+
+
+def pdf(data: bytes, wish: Wish) -> Iterator[int | Page]:
+    """How many pages there are, then each, drawn at just the size that is wished for."""
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise PictureUnseen(LOCKED if "password" in str(error).lower() else DAMAGED) from error
+    with document:
+        if not len(document):
+            raise PictureUnseen(NO_PAGES)
+        yield len(document)
+        document.init_forms()
+        for number in range(min(len(document), MOST_PAGES)):
+            page = document[number]
+            size = dots(*page.get_size())
+            width, height = wish.target(size)
+            bitmap = pypdfium2.PdfBitmap.new_native(width, height, raw.FPDFBitmap_BGR)
+            bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
+            place = (bitmap, page, 0, 0, width, height, 0, raw.FPDF_ANNOT)
+            raw.FPDF_RenderPageBitmap(*place)
+            if document.formenv:
+                raw.FPDF_FFLDraw(document.formenv, *place)
+            yield bitmap.to_pil().convert("RGB"), size
+            page.close()
+
+
+def dots(width: float, height: float) -> Size:
+    """A page's size in pixels, from its size in points."""
+    scale = min(DOTS / POINTS, LONGEST_PAGE / max(width, height, 1))
+    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -34,7 +34,10 @@ async def examine(
     else:
         checks.append(Check("model", False, NO_MODEL))
     checks += [rule_check(settings), price_check(settings, prices), budget_check(settings)]
-    for name, secret in (("slack", settings.slack_bot_token), ("discord", settings.discord_token)):
+    for name, secret in (
+        ("slack", settings.slack_bot_token or settings.slack_client_id),
+        ("discord", settings.discord_token),
+    ):
         if secret is None:
             checks.append(Check(name, True, f"not set up; docs/{name}.md says how"))
         else:

@@ -74,4 +74,4 @@ def groups_of(body: Json) -> tuple[str, ...]:
         text(changed, "source_team"),
         text(table(body.get("user")), "team_id"),
     )
-    return tuple(dict.fromkeys(id for id in found if id))
+    return tuple(dict.fromkeys(each for each in found if each))

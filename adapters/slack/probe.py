@@ -18,6 +18,9 @@ SCOPES = (
 )
 """What the bot needs; deploy/slack-manifest.yaml asks for the same."""
 
+OPTIONAL_SCOPES = ("users:read",)
+"""What it can do without: Slack's administrators are then none of the bot's."""
+
 APP_MEND = (
     "on the app's page Basic Information, under App-Level Tokens, make one with the scope "
     "connections:write and put it (xapp-…) into SLACK_APP_TOKEN"
@@ -37,24 +40,26 @@ class Identity:
     """The workspace's name."""
 
 
-async def probe(api: Api, app_token: str) -> list[Check]:
-    """Tries both tokens and looks at the scopes."""
-    checks: list[Check] = []
+async def probe_bot(api: Api) -> list[Check]:
+    """Tries the bot token and looks at the scopes."""
     try:
         me, missing = await introduce(api)
     except ThreadsightError as error:
-        checks.append(Check("SLACK_BOT_TOKEN", ok=False, text=error.sentence))
-    else:
-        checks.append(Check("SLACK_BOT_TOKEN", ok=True, text=f"@{me.name} in {me.place}"))
-        text = lacking(missing) if missing else f"all {len(SCOPES)} are there"
-        checks.append(Check("Slack scopes", ok=not missing, text=text))
+        return [Check("SLACK_BOT_TOKEN", ok=False, text=error.sentence)]
+    text = lacking(missing) if missing else f"all {len(SCOPES)} are there"
+    return [
+        Check("SLACK_BOT_TOKEN", ok=True, text=f"@{me.name} in {me.place}"),
+        Check("Slack scopes", ok=not missing, text=text),
+    ]
+
+
+async def probe_socket(api: Api, app_token: str) -> Check:
+    """Tries the app-level token."""
     try:
         await connection(api, app_token)
     except ThreadsightError as error:
-        checks.append(Check("SLACK_APP_TOKEN", ok=False, text=error.sentence))
-    else:
-        checks.append(Check("SLACK_APP_TOKEN", ok=True, text="Socket Mode takes it"))
-    return checks
+        return Check("SLACK_APP_TOKEN", ok=False, text=error.sentence)
+    return Check("SLACK_APP_TOKEN", ok=True, text="Socket Mode takes it")
 
 
 async def identify(api: Api) -> Identity:

@@ -3,16 +3,14 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from slack_bolt.request.internals import (
-    extract_enterprise_id,
-    extract_team_id,
-)
 from slack_bolt.response import BoltResponse
 
 from adapters.slack.api import Json
 from adapters.slack.errands import Errands
-from adapters.slack.homes import Home, Homes
+from adapters.slack.homes import Home, Homes, InstalledHomes
+from adapters.slack.leaving import Leaving, leaves
 from adapters.slack.listeners import Listeners
+from adapters.slack.origins import organisation_of, workspace_of
 from bot.ports import Desk
 
 log = logging.getLogger("threadsight.slack")
@@ -28,10 +26,14 @@ class Reception:
         self.homes = homes
         self.desk = desk
         self.errands = errands
+        self.leaving = Leaving(desk, homes if isinstance(homes, InstalledHomes) else None)
         self.listeners: dict[str, tuple[Home, Listeners]] = {}
 
     async def receive(self, body: Json) -> BoltResponse:
         """Acknowledges by returning."""
+        if leaves(body):
+            await self.leaving.leave(body)
+            return BoltResponse(status=200)
         workspace = workspace_of(body)
         home = await self.homes.of(workspace, organisation_of(body))
         if home is None:
@@ -48,21 +50,3 @@ class Reception:
             known = home, Listeners(home.api, self.desk, me, self.errands)
             self.listeners[workspace] = known
         return known[1]
-
-
-def workspace_of(body: Json) -> str:
-    """The id of the workspace in which the bot heard it; empty where the payload does not tell."""
-    return told(extract_team_id, body)
-
-
-def organisation_of(body: Json) -> str:
-    """The id of the organisation to which that workspace belongs; mostly empty."""
-    return told(extract_enterprise_id, body)
-
-
-def told(extract: Callable[[dict[str, object]], str | None], body: Json) -> str:
-    try:
-        found = extract(dict(body))
-    except (TypeError, AttributeError, KeyError, IndexError):
-        return ""  # Something else stands where an id should.
-    return found if isinstance(found, str) else ""

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from bot.command_line.opening import opened
 from bot.command_line.printing import OFFLINE_NOTE
+from bot.command_line.slack import is_set_up, slack
 from bot.engine import Engine, assembled
 from bot.errors import SetupError
 from bot.ports import Adapter
@@ -42,28 +43,13 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
 def configured(settings: Settings) -> list[str]:
     """The platforms whose secrets are set; raises SetupError when there is none."""
     names = []
-    if settings.slack_bot_token or settings.slack_app_token:
+    if is_set_up(settings):
         names.append("slack")
     if settings.discord_token:
         names.append("discord")
     if not names:
         raise SetupError(NO_PLATFORM)
     return names
-
-
-@asynccontextmanager
-async def slack(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
-    """Slack by Socket Mode."""
-    from adapters.slack import SlackAdapter
-
-    yield SlackAdapter(
-        bot_token=needed(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"),
-        app_token=needed(settings.slack_app_token, "SLACK_APP_TOKEN", "slack"),
-        api_url=settings.slack_api_url,
-        session=session,
-        max_file_bytes=settings.max_file_bytes,
-        download_seconds=settings.download_seconds,
-    )
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from adapters.slack import SlackAdapter
 from adapters.slack.draft import SlackDraft
 from bot.domain import Button, Reply
 from bot.errors import Outage, PermanentError, RateLimited, TransientError
+from bot.ports import Draft
 from tests.adapters.slack.conftest import REPLY, claim
 from tests.servers import slack_rules as rules
 from tests.servers.slack import CHANNEL, DIRECT, Fault, SlackServer
@@ -17,8 +18,9 @@ from tests.servers.slack import CHANNEL, DIRECT, Fault, SlackServer
 FOOTER = "1,203 in · 42 out · $0.0034\nthread $0.01"
 
 
-async def caught_up(draft: SlackDraft) -> None:
+async def caught_up(draft: Draft) -> None:
     """Waits until all that was to be shown is shown."""
+    assert isinstance(draft, SlackDraft)
     assert draft.task is not None
     await draft.task
 

@@ -77,7 +77,7 @@ async def test_the_token_goes_to_slack_s_own_hosts_only(
 
 @pytest.mark.parametrize("host", ["files.slack.com", "slack-files.com", "a.slack-edge.com"])
 async def test_slack_s_own_hosts_are_trusted(adapter: SlackAdapter, host: str) -> None:
-    assert str(adapter.files.trusted(f"https://{host}/x")) == f"https://{host}/x"
+    assert str(adapter.files_by(adapter.api).trusted(f"https://{host}/x")) == f"https://{host}/x"
 
 
 async def test_an_address_that_is_none_gets_a_sentence(adapter: SlackAdapter) -> None:

@@ -96,7 +96,7 @@ def home(transaction: Transaction, message: Message, now: float, idle_seconds: f
     }
     return transaction.run(
         transaction.insert(threads)
-        .values(**named, claim=0, numbered=0, touched=now)
+        .values(**named, claim=0, numbered=0, touched=now, cut=not message.thread.root)
         .on_conflict_do_update(index_elements=list(named), set_={"touched": now})
         .returning(threads)
     ).one()

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from sqlalchemy import delete, func, select, tuple_
 
 from bot.domain import Level, ThreadId
+from bot.errors import PermanentError
 from storage.cutting import current_of
 from storage.database import Transaction
 from storage.tables import bookmarks, clean, settings
 
+NO_THREAD = "There is no conversation here yet that this could hold for: ask something first."
 LEVELS: tuple[Level, ...] = ("thread", "channel", "workspace")
 
 
@@ -35,9 +37,11 @@ def choose(
 ) -> None:
     """Sets something on a level, or takes it back.
 
-    Where there are no threads and no conversation goes on, what is set for it holds for the channel.
+    Raises PermanentError for a thread that there is none of: it must not hold for the whole channel.
     """
     here = current_of(transaction, place)
+    if level == "thread" and not here.root:
+        raise PermanentError(NO_THREAD)
     names = {
         "platform": here.platform,
         "workspace": here.workspace,

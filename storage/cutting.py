@@ -77,6 +77,7 @@ def conversations(
             threads.c.platform == place.platform,
             threads.c.workspace == place.workspace,
             threads.c.channel == place.channel,
+            threads.c.cut,
         )
         .group_by(threads.c.key)
         .limit(1)

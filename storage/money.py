@@ -235,7 +235,8 @@ def call_of(transaction: Transaction, claim: Claim, number: int) -> Row[Any]:
             calls.c.key == number,
             calls.c.platform == place.platform,
             calls.c.workspace == place.workspace,
-            calls.c.channel == place.channel,
+            # A workspace that left took the names with it.
+            calls.c.channel.in_((place.channel, "")),
             calls.c.claim == claim.number,
         )
         .with_for_update()

@@ -11,13 +11,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from bot.domain import Action, Claim, Mark, Offer, Person, Pressed, ThreadId
 from storage import gallery
 from storage.claiming import held
-from storage.cutting import last_of
 from storage.database import Transaction
 from storage.rows import to_thread, within
 from storage.tables import buttons, calls, clean, messages, threads, votes
 
 TOKEN_BYTES = 16  # more than anybody can guess
 CARD_SECONDS = 86_400.0  # how long a card may be acted on
+MANY_DIGITS = 10  # more pictures than any thread has
 MARKS: frozenset[Mark] = frozenset(get_args(Mark)) - {""}
 
 
@@ -60,7 +60,6 @@ def offer_card(
     question: str,
 ) -> str:
     """A token under a card, which goes with the thread and the message that it is about."""
-    place = last_of(transaction, place)
     thread = transaction.first(select(threads.c.key).where(within(place)))
     message = transaction.first(select(messages.c.key).where(of_question(place, question)))
     row = {
@@ -164,7 +163,7 @@ def mark(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed
     """Sets the mark that the value names on its numbers, such as `low 1 2`; without one, none."""
     words = button.value.split()
     named: Mark = words.pop(0) if words and words[0] in MARKS else ""
-    numbers = [int(each) for each in words if each.isdecimal()]
+    numbers = [int(each) for each in words if each.isdecimal() and len(each) < MANY_DIGITS]
     there = gallery.mark_in(transaction, button.thread, numbers, named)
     return "marked" if there else "late"
 

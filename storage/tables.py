@@ -103,8 +103,9 @@ threads = Table(
     Column("numbered", Integer, nullable=False),
     # When something happened here last: retention counts from it.
     Column("touched", Double, nullable=False, index=True),
-    # Of a conversation that was cut out of a channel without threads: when its last message was
-    # sent. What is sent later belongs to another. NULL: it goes on.
+    # A conversation that was cut out of a channel without threads.
+    Column("cut", Boolean, nullable=False),
+    # Of such a conversation: when the last message that belongs to it was sent; NULL: it goes on.
     Column("ended_at", Double),
     UniqueConstraint("platform", "workspace", "channel", "root"),
     Index(

@@ -8,6 +8,7 @@ down_revision = "0001"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NO = sa.false()
 
 
 def upgrade() -> None:
@@ -34,7 +35,8 @@ def ask() -> None:
 
 
 def cut() -> None:
-    """When a conversation ended, and when something happened last, whatever retention holds."""
+    """Which threads are conversations, and when something happened last, whatever retention holds."""
+    op.add_column("threads", sa.Column("cut", sa.Boolean(), nullable=False, server_default=NO))
     op.add_column("threads", sa.Column("ended_at", sa.Double()))
     op.drop_index("ix_threads_expires", "threads")
     op.execute("ALTER TABLE threads RENAME COLUMN expires TO touched")

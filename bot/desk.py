@@ -154,9 +154,11 @@ class Desk:
         """The question of a card, for the one who asked for it, and only once in a while."""
         if offer.person not in ("", person.id):
             return STRANGER
-        if offer.action == "ask" and not self.proposed.first(button, self.now()):
+        proposal = proposals.unpacked(offer, person.id)
+        # Without words the adapter asks for them first, and presses again.
+        if proposal.text and not self.proposed.first(button, self.now()):
             return TWICE
-        return proposals.unpacked(offer, person.id)
+        return proposal
 
     def understood(self, message: Message) -> Message:
         """The message as it is stored: bounded, with the pictures that it links to, or a command."""

@@ -6,6 +6,9 @@ from bot.history import Fitted
 from bot.ports import Store
 from bot.pricing import Prices
 
+BY_INTERACTION = "interaction"
+"""An option that an adapter gives a question which nothing but an interaction can answer."""
+
 
 class Offers:
     """Writes down what a person can do about a reply, each a token."""
@@ -16,11 +19,15 @@ class Offers:
 
     async def under_answers(self, claim: Claim) -> tuple[Button, ...]:
         """What every answer offers, whatever it says: another one, and a vote that anybody has."""
-        return (
+        buttons = (
             *await self.after_failure(claim),
             Button("👍", await self.store.offer(claim, "up", anybody=True)),
             Button("👎", await self.store.offer(claim, "down", anybody=True)),
         )
+        if BY_INTERACTION not in claim.message.options:
+            return buttons
+        more = await self.store.offer(claim, "more", anybody=True)
+        return (Button("Ask more", more, "primary"), *buttons)
 
     async def for_this(
         self, claim: Claim, fitted: Fitted, ask: Ask, answer: Answer

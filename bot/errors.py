@@ -8,12 +8,16 @@ ThreadsightError        carries the sentence that a person reads
 ├── PermanentError      trying again never helps
 │   ├── PictureUnseen   one picture fails alone
 │   ├── PictureRefused  the model's API refused a picture
+│   ├── Unread          part of what a thread held cannot be read; the rest is there
 │   ├── BudgetSpent     the money is used up
 │   └── SetupError      only the installer can mend it
 └── Superseded          the claim is no longer ours: stop, and say nothing
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
+
+from bot.domain import Message
 
 
 class ThreadsightError(Exception):
@@ -78,6 +82,14 @@ class PictureRefused(PermanentError):
     def __init__(self, sentence: str, *, number: int | None = None) -> None:
         super().__init__(sentence)
         self.number = number
+
+
+class Unread(PermanentError):
+    """What a thread held before the bot was called can be read in part at most; `found` is that part."""
+
+    def __init__(self, sentence: str, found: Sequence[Message] = ()) -> None:
+        super().__init__(sentence)
+        self.found = found
 
 
 class BudgetSpent(PermanentError):

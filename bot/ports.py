@@ -72,7 +72,10 @@ class Adapter(Protocol):
         """
 
     async def earlier(self, message: Message) -> list[Message]:
-        """What the thread already holds before this message, oldest first, as far as the platform tells."""
+        """What the thread already holds before this message, oldest first, as far as the platform tells.
+
+        Raises Unread, with what was found all the same, where the platform does not let all of it be read.
+        """
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up the posts that the claim knows."""

@@ -19,6 +19,7 @@ from bot.domain import (
     Ask,
     Call,
     Claim,
+    Message,
     Reply,
     Turn,
     Usage,
@@ -34,6 +35,7 @@ from bot.errors import (
     ThreadsightError,
     TransientError,
     Unposted,
+    Unread,
 )
 from bot.history import Fitted
 from bot.looking import Eyes
@@ -148,13 +150,15 @@ class Responder:
             return await self.obey(claim)
         await self.show(claim, draft, "")
         case = await self.resolve(claim, draft, stop)
-        await self.catch_up(claim)
+        unread = await self.catch_up(claim)
+        case = replace(case, notes=case.notes + unread)
         told_of = await self.eyes.look(claim, case.ask)
         tries = 0
         while True:
             turns = await self.store.history(claim)
             if sentence := unanswerable(turns):
-                return await self.say(claim, sentence, footer.receipts(brought(turns)))
+                receipts = footer.receipts(brought(turns)) + unread
+                return await self.say(claim, sentence, receipts)
             if stop.is_set():
                 return await self.say(claim, STOPPED)
             # In a thread: a long one takes a while, and everybody else waits for this loop.
@@ -329,15 +333,21 @@ class Responder:
             return claim
         return replace(claim, posts=posts)
 
-    async def catch_up(self, claim: Claim) -> None:
-        """Takes in what the thread held before the bot was called into it."""
+    async def catch_up(self, claim: Claim) -> tuple[str, ...]:
+        """Takes in what the thread held before the bot was called into it; says what could not be read."""
         turns = await self.store.history(claim)
         if any(turn.role == "assistant" for turn in turns):
-            return
+            return ()
         adapter = self.adapters[claim.message.thread.platform]
-        for message in await adapter.earlier(claim.message):
+        unread: tuple[str, ...] = ()
+        try:
+            found: Sequence[Message] = await adapter.earlier(claim.message)
+        except Unread as error:
+            found, unread = error.found, (error.sentence,)
+        for message in found:
             context = replace(message, thread=claim.message.thread, kind="context", addressed=False)
             await self.store.accept(context)
+        return unread
 
     async def resolve(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Case:
         """The settings that hold for this answer: its place's, and what the question itself says."""

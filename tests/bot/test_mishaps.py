@@ -2,12 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from bot.domain import Answer, Attachment, Claim, ImageKey, Loss, PostId, Reply, Scope, ThreadId
-from bot.errors import Outage, PictureUnseen, Superseded, ThreadsightError
+from bot.domain import (
+    Answer,
+    Attachment,
+    Claim,
+    ImageKey,
+    Loss,
+    Message,
+    PostId,
+    Reply,
+    Scope,
+    ThreadId,
+)
+from bot.errors import Outage, PictureUnseen, Superseded, ThreadsightError, Unread
 from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
@@ -236,6 +248,24 @@ async def test_a_stored_picture_that_is_damaged_is_left_out_and_that_is_said(
     assert reply.receipts == (
         "picture 1 (a.jpg): not seen: its stored copy is damaged; post it again",
     )
+
+
+async def test_a_thread_that_can_be_read_in_part_is_answered_and_the_rest_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(message: Message) -> list[Message]:
+        context = replace(message, id="m000", text="Look.", kind="context", sent_at=0.5)
+        raise Unread("I could read only the beginning.", [context])
+
+    monkeypatch.setattr(bench.place, "earlier", cut)
+    bench.model.enqueue("Two cats.")
+    await bench.post(1, "What?", bench.photo())
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "Two cats."
+    assert reply.receipts[-1] == "I could read only the beginning."
+    assert [turn.message for turn in bench.model.asked[0][0]] == ["m000", "m001"]
 
 
 async def test_an_earlier_address_that_can_no_longer_be_fetched_is_told(bench: Bench) -> None:

@@ -1,6 +1,6 @@
 """What a thread's earlier pictures cost with every question, and the buttons that act on it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from bot import history, tokens
@@ -16,14 +16,19 @@ def buttons(
 ) -> tuple[tuple[str, str], ...]:
     """Labels and marks (`low 1 2`, `dropped 3`) that make the next questions cheaper.
 
-    None while the earlier pictures are at most half of what the answer cost.
+    None while the earlier pictures are at most half of what the answer cost, and none that would not pay within a
+    few questions for the prompt cache that it loses.
     """
     rates = prices.rates(ask.model)
     if rates is None or not answer.cost or weight(fitted, answer, rates) <= HALF * answer.cost:
         return ()
-    rate = rates.cached if answer.usage.cached else rates.input
-    earlier = [picture for picture in before(fitted) if picture.mark != "pinned"]
-    return (*lowering(earlier, ask, rate), *dropping(earlier, ask, rate))
+    cached = answer.usage.cached > 0
+    price = rates.cached if cached else rates.input
+    return tuple(
+        (f"{change.label} (−{small(price * change.saved)} per question)", change.mark)
+        for change in changes(fitted, ask)
+        if history.break_even(change.saved, change.anew, rates, cached=cached) > 0
+    )
 
 
 def closer(fitted: Fitted, ask: Ask, answer: Answer, prices: Prices) -> str | None:
@@ -54,33 +59,55 @@ def before(fitted: Fitted) -> list[Picture]:
     return [p for turn in fitted.turns[:news] for p in turn.pictures if p.visible]
 
 
-def lowering(earlier: Sequence[Picture], ask: Ask, rate: Decimal) -> Iterable[tuple[str, str]]:
-    """The button that sends all of them at low detail, where that is cheaper."""
-    cheaper = [(p, saved) for p in earlier if (saved := lowered(p, ask)) > 0]
-    if cheaper:
-        saving = rate * sum(saved for _, saved in cheaper)
-        numbers = " ".join(str(picture.number) for picture, _ in cheaper)
-        yield f"Older pictures → low (−{small(saving)} per question)", f"low {numbers}"
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that can be done about earlier pictures."""
+
+    label: str
+    mark: str
+    saved: int
+    """Tokens of every later question."""
+    anew: int
+    """Tokens that the provider reads anew once, since they stand behind what changes."""
 
 
-def dropping(earlier: Sequence[Picture], ask: Ask, rate: Decimal) -> Iterable[tuple[str, str]]:
-    """The button that leaves out the dearest of them."""
-    counted = [
-        (count, picture)
-        for picture in earlier
-        if (count := history.picture_tokens(picture, history.detail_of(picture, ask), ask.model))
-    ]
-    if counted:
-        count, picture = max(counted, key=lambda each: (each[0], -each[1].number))
-        label = f"Drop picture {picture.number} (−{small(rate * count)} per question)"
-        yield label, f"dropped {picture.number}"
+def changes(fitted: Fitted, ask: Ask) -> list[Change]:
+    """All of them at low detail, or the dearest of them left out."""
+    earlier = [picture for picture in before(fitted) if picture.mark != "pinned"]
+    found = []
+    if cheaper := [picture for picture in earlier if lowered(picture, ask) > 0]:
+        numbers = [picture.number for picture in cheaper]
+        saved = sum(lowered(picture, ask) for picture in cheaper)
+        mark = f"low {' '.join(map(str, numbers))}"
+        anew = behind(fitted, numbers[0], ask) - saved
+        found.append(Change("Older pictures → low", mark, saved, anew))
+    if counted := [(count, -p.number) for p in earlier if (count := sent(p, ask))]:
+        count, number = max(counted)
+        anew = behind(fitted, -number, ask) - count
+        found.append(Change(f"Drop picture {-number}", f"dropped {-number}", count, anew))
+    return found
+
+
+def behind(fitted: Fitted, number: int, ask: Ask) -> int:
+    """Tokens from this picture on."""
+    turns = fitted.turns
+    first = next(
+        i for i, turn in enumerate(turns) if any(p.number == number for p in turn.pictures)
+    )
+    pictures = sum(sent(p, ask) for turn in turns[first:] for p in turn.pictures if p.visible)
+    return pictures + sum(tokens.text(turn.text) for turn in turns[first:])
+
+
+def sent(picture: Picture, ask: Ask) -> int:
+    """Tokens of a picture as it is sent now; 0 where nobody can tell."""
+    detail = history.detail_of(picture, ask)
+    return history.picture_tokens(picture, detail, ask.model) or 0
 
 
 def lowered(picture: Picture, ask: Ask) -> int:
     """Tokens that low detail saves, as the picture is sent now."""
-    now = history.picture_tokens(picture, history.detail_of(picture, ask), ask.model)
     low = history.picture_tokens(picture, "low", ask.model)
-    return 0 if now is None or low is None else now - low
+    return 0 if low is None else sent(picture, ask) - low
 
 
 def gained(picture: Picture, ask: Ask) -> int:

@@ -12,7 +12,10 @@ from adapters.discord.ear import Ear
 from adapters.discord.earlier import earlier
 from adapters.discord.files import Files
 from adapters.discord.gateway import Gateway
+from adapters.discord.hooked import ANSWER_SECONDS, HookedDraft
+from adapters.discord.hooks import OPTION, Hook, Hooks
 from adapters.discord.places import Places
+from adapters.discord.proposals import Proposals
 from adapters.discord.rest import Rest, waiting_for_the_token
 from bot.domain import Attachment, Check, Claim, Message
 from bot.ports import Desk, Draft
@@ -38,6 +41,7 @@ class DiscordAdapter:
         edit_seconds: float = EDIT_SECONDS,
         identify_seconds: float = IDENTIFY_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._rest = Rest(token=token, api_url=api_url.rstrip("/"), pause_seconds=pause_seconds)
         self._gateway = Gateway(
@@ -48,7 +52,7 @@ class DiscordAdapter:
         )
         self._places = Places()
         self._pace = Pace(edit_seconds)
-        self._commands = Commands(rest=self._rest, session=session)
+        self._hooks = Hooks(api_url=self._rest.api_url, session=session)
         self._files = Files(
             rest=self._rest,
             session=session,
@@ -57,6 +61,16 @@ class DiscordAdapter:
             pause_seconds=pause_seconds,
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        proposals = Proposals(
+            rest=self._rest,
+            hooks=self._hooks,
+            files=self._files,
+            spawn=self._spawn,
+            answer_seconds=answer_seconds,
+        )
+        self._commands = Commands(
+            rest=self._rest, hooks=self._hooks, places=self._places, proposals=proposals
+        )
 
     async def listen(self, desk: Desk) -> None:
         """Hands in every message until cancelled; raises SetupError when Discord will not have this bot."""
@@ -86,6 +100,8 @@ class DiscordAdapter:
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up what is there of it."""
+        if hook := Hook.read(claim.message.options.get(OPTION, "")):
+            return HookedDraft(claim, hook, hooks=self._hooks, pace=self._pace, spawn=self._spawn)
         return DiscordDraft(
             claim, rest=self._rest, places=self._places, pace=self._pace, spawn=self._spawn
         )

@@ -1,265 +1,362 @@
-"""Slash commands and menu items: registered when they changed, acknowledged at once, answered in private."""
+"""Commands, buttons and forms: acknowledged at once, handed to the desk, answered where only who used them sees it."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from contextlib import suppress
+from dataclasses import replace
 
-import aiohttp
-
-from adapters.discord import render
-from adapters.discord.draft import NO_MENTIONS, SUPPRESS_EMBEDS
-from adapters.discord.events import PLATFORM, attachment, attachments_of, readable
-from adapters.discord.places import DIRECT
-from adapters.discord.refusals import ALREADY_ACKNOWLEDGED
-from adapters.discord.rest import Rest, named_wait
-from adapters.discord.wire import Json, item, items, mapping, number, snowflake, string, strings
-from bot.domain import Attachment, Card, Command
+from adapters.discord import definitions, modals, render
+from adapters.discord.definitions import ASK, ASK_MENU, ESTIMATE, ESTIMATE_MENU, VISION
+from adapters.discord.draft import SUPPRESS_EMBEDS, Looks, delete
+from adapters.discord.events import attachments_of, readable
+from adapters.discord.hooked import message_of
+from adapters.discord.hooks import Hooks
+from adapters.discord.interactions import (
+    ON_MESSAGE,
+    PRESSED,
+    SUBMITTED,
+    USED,
+    Interaction,
+    heard,
+    leaf,
+    target,
+    uploaded,
+    words,
+)
+from adapters.discord.markup import File, described
+from adapters.discord.places import Places
+from adapters.discord.proposals import Asked, Proposals
+from adapters.discord.refusals import Refused
+from adapters.discord.rest import Rest
+from adapters.discord.wire import Json, item, number, snowflake, string
+from bot.domain import Card, Command, Post, Proposal, ThreadId
 from bot.errors import ThreadsightError
 from bot.ports import Desk
 
-SUBCOMMAND, TEXT, FILE = 1, 3, 11  # option types
-SLASH, ON_MESSAGE = 1, 3  # command types
-COMMAND_USED, BUTTON_PRESSED = 2, 3  # interaction types
 DEFER, DEFER_QUIETLY = (
     5,
     6,
 )  # callback types: the answer comes later, shown as `thinking` or not at all
-PRIVATE = 1 << 6
-HERE = {"contexts": [0, 1], "integration_types": [0]}  # in servers and in our direct messages
-
-ACKNOWLEDGE_SECONDS = 2.5  # Discord gives up after three
-AGAIN_SECONDS = 0.25  # after a request that failed
+EPHEMERAL = 1 << 6
+HAS_THREAD = 1 << 5
 ANSWER_SECONDS = 60.0
-PICTURES = 4
-ESTIMATE_MENU = "Estimate cost"
+PRESS_SECONDS = 1.5  # of the three that Discord waits, for what a button stands for
+TARGETS = 200  # messages under a form that is open, kept in mind
+QUOTED = 1000  # characters of a message that a question is about, where only an interaction reaches
+
 BROKEN = "Something broke while I worked on this. Please try again."
+LOST_TARGET = "I no longer know which message this was about: please choose it again."
+PRESS_AGAIN = "That took too long. Please press again."
 
 log = logging.getLogger("threadsight.discord")
 
 
-def definitions() -> list[Json]:
-    """The commands as people see them."""
-    pictures = [
-        {"type": FILE, "name": f"picture{n}", "description": f"Picture {n}"}
-        for n in range(1, PICTURES + 1)
-    ]
-    details = [{"name": name, "value": name} for name in ("low", "high", "auto", "original")]
-    return [
-        {
-            "type": SLASH,
-            "name": "estimate",
-            "description": "What would a question about these pictures cost?",
-            "options": [
-                *pictures,
-                {
-                    "type": TEXT,
-                    "name": "size",
-                    "description": "Sizes instead of pictures, such as 1920x1080 x3",
-                },
-                {
-                    "type": TEXT,
-                    "name": "detail",
-                    "description": "How closely the model looks",
-                    "choices": details,
-                },
-                {
-                    "type": TEXT,
-                    "name": "question",
-                    "description": "The question, to count its tokens",
-                },
-            ],
-            **HERE,
-        },
-        {
-            "type": SLASH,
-            "name": "vision",
-            "description": "What this bot can do",
-            "options": [
-                {
-                    "type": SUBCOMMAND,
-                    "name": "help",
-                    "description": "How to ask, what it costs, what a model cannot see",
-                }
-            ],
-            **HERE,
-        },
-        {"type": ON_MESSAGE, "name": ESTIMATE_MENU, **HERE},
-    ]
-
-
 class Commands:
-    """Hears interactions and answers them; needs nothing but the interaction's own token."""
+    """Hears interactions and answers them."""
 
-    def __init__(self, *, rest: Rest, session: aiohttp.ClientSession) -> None:
+    def __init__(self, *, rest: Rest, hooks: Hooks, places: Places, proposals: Proposals) -> None:
         self._rest = rest
-        self._session = session
+        self._hooks = hooks
+        self._places = places
+        self._proposals = proposals
+        self._targets: dict[str, Json] = {}
+        """By id, messages that somebody is asking about in a form."""
 
     async def register(self, application: str) -> None:
         """Tells Discord our commands, if it knows others: it counts how often an app creates some."""
         path = "/applications/{application_id}/commands"
         known = await self._rest.list(path, application_id=application)
-        wanted = definitions()
-        if sorted(map(essence, known)) != sorted(map(essence, wanted)):
-            await self._rest.call("PUT", path, json=wanted, application_id=application)
+        for where in (definitions.EVERYWHERE, definitions.IN_SERVERS):
+            wanted = definitions.definitions(where)
+            if definitions.same(known, wanted):
+                return
+            try:
+                await self._rest.call("PUT", path, json=wanted, application_id=application)
+                return
+            except Refused:
+                # An application may be closed to people's own accounts.
+                if where is definitions.IN_SERVERS:
+                    raise
 
-    async def hear(self, interaction: Json, desk: Desk) -> None:
-        """Answers one interaction."""
+    async def hear(self, data: Json, desk: Desk) -> None:
+        """Answers one interaction; never raises."""
         try:
-            if number(interaction, "type") == COMMAND_USED:
-                await self._command(interaction, desk)
-            elif number(interaction, "type") == BUTTON_PRESSED:
-                await self._button(interaction, desk)
-        except (aiohttp.ClientError, OSError, ThreadsightError) as error:
+            await self._hear(heard(data, self._places), desk)
+        except (ThreadsightError, TimeoutError) as error:
             log.warning("interaction unanswered: %s", type(error).__name__)
+        except Exception as error:
+            # Whatever Discord sends, the next interaction is heard.
+            log.error("interaction broke: %s", type(error).__name__)
 
-    async def _command(self, interaction: Json, desk: Desk) -> None:
-        if not await self._acknowledge(interaction, DEFER):
+    async def _hear(self, used: Interaction, desk: Desk) -> None:
+        if used.kind == PRESSED:
+            await self._pressed(used, desk)
+        elif used.kind == SUBMITTED:
+            await self._submitted(used, desk)
+        elif used.kind == USED:
+            name = string(used.data, "name")
+            if name == ASK_MENU:
+                await self._show_form(used)
+            elif name == ASK:
+                await self._ask(used, asked(used), desk)
+            else:
+                await self._run(used, desk)
+
+    async def _run(self, used: Interaction, desk: Desk) -> None:
+        """A command that the desk answers."""
+        if await self._acknowledge(used, DEFER):
+            card = await answered(desk.run(command(used)))
+            if card is not None:
+                await self._answer(used, card)
+
+    async def _ask(self, used: Interaction, proposal: Proposal, desk: Desk) -> None:
+        """A question by a command or a form; seen by all wherever the interaction itself carries it."""
+        private = used.may_post
+        if not await self._acknowledge(used, DEFER, private=private):
             return
-        first, *more = await answered(desk.run(command(interaction)))
-        await self._send("PATCH", f"{self._hook(interaction)}/messages/@original", first)
-        for content in more:
-            await self._send("POST", self._hook(interaction), content)
-
-    async def _button(self, interaction: Json, desk: Desk) -> None:
-        if not await self._acknowledge(interaction, DEFER_QUIETLY):
+        done = await self._asked(used, proposal, desk, original=not private)
+        if done.card is None:
             return
-        token = string(item(interaction, "data"), "custom_id")
-        for content in await answered(desk.press(token, person(interaction))):
-            await self._send("POST", self._hook(interaction), content)
+        if private:
+            await self._answer(used, done.card)
+        else:
+            with suppress(ThreadsightError):
+                await self._hooks.delete(used.hook)
+            await self._follow_up(used, done.card)
 
-    async def _acknowledge(self, interaction: Json, how: int) -> bool:
+    async def _show_form(self, used: Interaction) -> None:
+        """“Ask about this”: a form for the question."""
+        message = target(used.data)
+        name = snowflake(message, "id") or snowflake(used.data, "target_id")
+        self._remember(name, message)
+        await self._hooks.acknowledge(used.id, used.hook, modals.form(name, pictures=False))
+
+    async def _submitted(self, used: Interaction, desk: Desk) -> None:
+        """A form that somebody sent: about a message, or to ask on in a conversation."""
+        name, question = string(used.data, "custom_id"), modals.question_of(used.data)
+        if name.isdecimal():
+            about = await self._target(used, name)
+            if about is None:
+                if await self._acknowledge(used, DEFER):
+                    await self._answer(used, Card("", LOST_TARGET))
+                return
+            await self._ask(used, about_message(used, about, question), desk)
+            return
+        # The button's token is the form's: pressing it once more tells where the conversation is.
+        told = await answered_press(desk, name, used)
+        if isinstance(told, Proposal):
+            pictures = (*told.attachments, *modals.pictures_of(used.data))
+            await self._ask(
+                used, replace(told, text=question, attachments=pictures, source=""), desk
+            )
+        elif await self._acknowledge(used, DEFER):
+            await self._answer(used, told or Card("", BROKEN))
+
+    async def _pressed(self, used: Interaction, desk: Desk) -> None:
+        """A button: what it stands for is asked first, since a form can only be shown at once."""
+        if message := snowflake(used.message, "id"):
+            self._hooks.renew(message, used.hook)
+        pressing = asyncio.ensure_future(answered_press(desk, string(used.data, "custom_id"), used))
+        await asyncio.wait([pressing], timeout=PRESS_SECONDS)
+        told = pressing.result() if pressing.done() else None
+        if isinstance(told, Proposal) and not told.text.strip():
+            form = modals.form(string(used.data, "custom_id"), pictures=True)
+            await self._hooks.acknowledge(used.id, used.hook, form)
+            return
+        known = await self._acknowledge(used, DEFER_QUIETLY)
+        told = await pressing
+        if not known:
+            return
+        if isinstance(told, Proposal):
+            await self._press_asks(used, told, desk)
+        elif told is not None:
+            await self._follow_up(used, told)
+
+    async def _press_asks(self, used: Interaction, proposal: Proposal, desk: Desk) -> None:
+        """“Ask now” under a card: the question is posted, and the card's buttons are done."""
+        if not proposal.text.strip():
+            await self._follow_up(used, Card("", PRESS_AGAIN))
+            return
+        done = await self._asked(used, proposal, desk, original=False)
+        if done.posted:
+            with suppress(ThreadsightError):
+                await self._hooks.edit(used.hook, {"components": []})
+        elif done.card is not None:
+            await self._follow_up(used, done.card)
+
+    async def _asked(
+        self, used: Interaction, proposal: Proposal, desk: Desk, *, original: bool
+    ) -> Asked:
+        try:
+            return await self._proposals.ask(used, proposal, desk, original=original)
+        except ThreadsightError as error:
+            return Asked(False, Card("", error.sentence))
+        except Exception as error:
+            log.error("a question broke: %s", type(error).__name__)
+            return Asked(False, Card("", BROKEN))
+
+    async def _acknowledge(self, used: Interaction, how: int, *, private: bool = True) -> bool:
         """Whether Discord still waits for the answer."""
-        # Not by discord.py: nothing that waits for a rate limit may come before this.
-        url = (
-            f"{self._rest.api_url}/interactions/{snowflake(interaction, 'id')}"
-            f"/{string(interaction, 'token')}/callback"
-        )
-        payload = {"type": how, "data": {"flags": PRIVATE}}
-        again = False
-        async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
-            while True:
-                with suppress(aiohttp.ClientError, OSError):
-                    async with self._session.post(url, json=payload) as response:
-                        if response.status < 500:
-                            return response.status < 300 or (again and await was_known(response))
-                # It may have been done all the same, and only the answer was lost.
-                again = True
-                await asyncio.sleep(AGAIN_SECONDS)
+        payload = {"type": how, "data": {"flags": EPHEMERAL if private else 0}}
+        return await self._hooks.acknowledge(used.id, used.hook, payload)
 
-    def _hook(self, interaction: Json) -> str:
-        application, token = snowflake(interaction, "application_id"), string(interaction, "token")
-        return f"{self._rest.api_url}/webhooks/{application}/{token}"
+    async def _answer(self, used: Interaction, card: Card) -> None:
+        """Shows a card as the interaction's own answer, and what does not fit behind it."""
+        await self._erase(card.erased)
+        first, *more = carded(card)
+        await self._send(used, first, original=True)
+        for looks in more:
+            await self._send(used, looks, original=False)
 
-    async def _send(self, method: str, url: str, content: str) -> None:
-        flags = SUPPRESS_EMBEDS | (PRIVATE if method == "POST" else 0)
-        payload = {"content": content, "allowed_mentions": NO_MENTIONS, "flags": flags}
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while True:
-                wait = AGAIN_SECONDS
-                with suppress(aiohttp.ClientError, OSError):
-                    async with self._session.request(method, url, json=payload) as response:
-                        if response.status != 429 and response.status < 500:
-                            return
-                        wait = named_wait(response.headers)
-                await asyncio.sleep(wait)
+    async def _follow_up(self, used: Interaction, card: Card) -> None:
+        await self._erase(card.erased)
+        for looks in carded(card):
+            await self._send(used, looks, original=False)
+
+    async def _send(self, used: Interaction, looks: Looks, *, original: bool) -> None:
+        try:
+            await self._send_whole(used, looks, original=original)
+        except Refused:
+            if not looks.files:
+                raise
+            # Better without its picture than not at all.
+            await self._send_whole(used, replace(looks, files=()), original=original)
+
+    async def _send_whole(self, used: Interaction, looks: Looks, *, original: bool) -> None:
+        payload = dict(looks.payload)
+        if looks.files:
+            payload["attachments"] = described(looks.files)
+        if original:
+            await self._hooks.edit(used.hook, payload, looks.files)
+        else:
+            payload["flags"] = SUPPRESS_EMBEDS | EPHEMERAL
+            await self._hooks.follow_up(used.hook, payload, looks.files)
+
+    async def _erase(self, posts: tuple[Post, ...]) -> None:
+        """Deletes posts of ours, since what they answered is gone."""
+        for post in posts:
+            with suppress(ThreadsightError):
+                if (name := message_of(post.id)) is None:
+                    await delete(self._rest, post.id)
+                elif hook := self._hooks.renewed(name):
+                    await self._hooks.delete(hook)
+
+    def _remember(self, name: str, message: Json) -> None:
+        self._targets[name] = message
+        while len(self._targets) > TARGETS:
+            del self._targets[next(iter(self._targets))]
+
+    async def _target(self, used: Interaction, name: str) -> Json | None:
+        """The message under a form; after a restart it is read again where the bot may."""
+        known = self._targets.get(name)
+        if known:
+            return known
+        if not used.may_post:
+            return None
+        with suppress(ThreadsightError):
+            return await self._rest.get(
+                "/channels/{channel_id}/messages/{message_id}",
+                channel_id=used.place.id,
+                message_id=name,
+            )
+        return None
 
 
-async def was_known(response: aiohttp.ClientResponse) -> bool:
-    """Whether Discord refuses an acknowledgement because it has it already."""
-    try:
-        body = mapping(await response.json(content_type=None))
-    except ValueError:
-        return False
-    return number(body, "code") == ALREADY_ACKNOWLEDGED
-
-
-async def answered(answer: Awaitable[Card | None]) -> list[str]:
+async def answered(answer: Awaitable[Card | Proposal | None]) -> Card | None:
     """What the desk says, or why it cannot."""
+    told = await answered_or_asked(answer)
+    return None if isinstance(told, Proposal) else told
+
+
+async def answered_press(desk: Desk, token: str, used: Interaction) -> Card | Proposal | None:
+    """What a button stands for, or why it cannot be said."""
+    return await answered_or_asked(desk.press(token, used.person))
+
+
+async def answered_or_asked(
+    answer: Awaitable[Card | Proposal | None],
+) -> Card | Proposal | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            card = await answer
+            return await answer
     except ThreadsightError as error:
-        return [error.sentence]
+        return Card("", error.sentence)
     except Exception as error:
         # Somebody waits for an answer, whatever is wrong with us; the log says what it was.
         log.error("interaction broke: %s", type(error).__name__)
-        return [BROKEN]
-    return [] if card is None else render.card(card)
+        return Card("", BROKEN)
 
 
-def command(interaction: Json) -> Command:
-    """An interaction as the bot knows it."""
-    data = item(interaction, "data")
-    name, options = leaf(data)
-    values = {string(option, "name"): str(option.get("value", "")) for option in options}
-    files = uploaded(data, options)
-    if number(data, "type") == ON_MESSAGE:
-        target = item(item(item(data, "resolved"), "messages"), snowflake(data, "target_id"))
-        files = attachments_of(target)
-        values = {
-            "question": readable(target, snowflake(interaction, "application_id"), frozenset())
-        }
-    return Command(
-        name=name,
-        platform=PLATFORM,
-        workspace=snowflake(interaction, "guild_id") or DIRECT,
-        channel=snowflake(interaction, "channel_id"),
-        author=person(interaction),
+def carded(card: Card) -> list[Looks]:
+    """A card as messages: its drawing and its buttons stand under the last."""
+    contents = render.card(card)
+    drawing = card.drawing
+    files = (File(drawing.name, drawing.data, drawing.alt),) if drawing else ()
+    looks = [Looks(content) for content in contents[:-1]]
+    return [*looks, Looks(contents[-1], card.buttons, files)]
+
+
+def command(used: Interaction) -> Command:
+    """A command as the bot knows it."""
+    name, under, options = leaf(used.data)
+    if number(used.data, "type") == ON_MESSAGE:
+        message = target(used.data)
+        return used.command(
+            ESTIMATE if name == ESTIMATE_MENU else name,
+            attachments=attachments_of(message),
+            options={"question": question_in(used, message)},
+            message=snowflake(message, "id"),
+        )
+    values = words(options)
+    if name == VISION:
+        return used.command(under or "help", text=spoken(under, values))
+    return used.command(
+        name,
         text=values.pop("size", ""),
-        attachments=files,
-        options={key: value for key, value in values.items() if not key.startswith("picture")},
+        attachments=uploaded(used.data, options),
+        options={key: value for key, value in values.items() if value},
     )
 
 
-def person(interaction: Json) -> str:
-    """Who used it: a member of a server, or somebody in direct messages."""
-    member = item(item(interaction, "member"), "user")
-    return snowflake(member, "id") or snowflake(item(interaction, "user"), "id")
+def spoken(name: str, values: dict[str, str]) -> str:
+    """The options of a subcommand as somebody would write them in a thread."""
+    order = {"usage": ("of", "since"), "settings": ("where", "name", "value")}
+    return " ".join(values[key] for key in order.get(name, ()) if values.get(key))
 
 
-def leaf(data: Json) -> tuple[str, list[Json]]:
-    """The name of what was used, and its options: `/vision help` is `help`."""
-    name, options = string(data, "name"), items(data, "options")
-    if name == ESTIMATE_MENU:
-        return "estimate", []
-    if options and number(options[0], "type") == SUBCOMMAND:
-        return string(options[0], "name"), items(options[0], "options")
-    return name, options
-
-
-def uploaded(data: Json, options: list[Json]) -> tuple[Attachment, ...]:
-    """The files among a command's options, in their order."""
-    resolved = item(item(data, "resolved"), "attachments")
-    chosen = sorted(
-        (option for option in options if number(option, "type") == FILE),
-        key=lambda option: string(option, "name"),
+def asked(used: Interaction) -> Proposal:
+    """The question of `/ask`."""
+    options = leaf(used.data)[2]
+    values = words(options)
+    return Proposal(
+        place=used.spot,
+        author=used.person.id,
+        text=values.pop("question", ""),
+        attachments=uploaded(used.data, options),
+        options={key: value for key, value in values.items() if value},
     )
-    files = [mapping(resolved.get(str(option.get("value")))) for option in chosen]
-    return tuple(attachment(file) for file in files if file)
 
 
-def essence(definition: Json) -> str:
-    """What makes a command what it is, without what Discord adds to it."""
-    parts: dict[str, object] = {
-        "type": number(definition, "type") or SLASH,
-        "name": string(definition, "name"),
-        "description": string(definition, "description"),
-        "contexts": sorted(strings(definition, "contexts")),
-        "integration_types": sorted(strings(definition, "integration_types")),
-        "options": [option_essence(option) for option in items(definition, "options")],
-    }
-    return repr(parts)
+def about_message(used: Interaction, message: Json, question: str) -> Proposal:
+    """A question about a message: in its thread where it has one, else right behind it."""
+    place = used.spot
+    name = snowflake(message, "id")
+    has_thread = (number(message, "flags") or 0) & HAS_THREAD or item(message, "thread")
+    if has_thread and used.may_post and not used.place.is_thread and used.place.guild:
+        place = ThreadId(place.platform, place.workspace, place.channel, name)
+    said = question_in(used, message)
+    if question and said and not used.may_post:
+        # Nobody can read it there later, so it goes along.
+        question = "\n".join(f"> {line}" for line in said[:QUOTED].splitlines()) + f"\n{question}"
+    return Proposal(
+        place=place,
+        author=used.person.id,
+        text=question,
+        attachments=attachments_of(message),
+        source=name,
+    )
 
 
-def option_essence(option: Json) -> Mapping[str, object]:
-    return {
-        "type": number(option, "type"),
-        "name": string(option, "name"),
-        "description": string(option, "description"),
-        "required": bool(option.get("required")),
-        "choices": [
-            (choice.get("name"), choice.get("value")) for choice in items(option, "choices")
-        ],
-        "options": [option_essence(each) for each in items(option, "options")],
-    }
+def question_in(used: Interaction, message: Json) -> str:
+    return readable(message, used.hook.application, frozenset())

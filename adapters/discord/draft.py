@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from adapters.discord import render
+from adapters.discord.markup import File, described
 from adapters.discord.places import Places
 from adapters.discord.refusals import (
     ARCHIVED,
@@ -17,9 +18,9 @@ from adapters.discord.refusals import (
     UNKNOWN_MESSAGE,
     Refused,
 )
-from adapters.discord.rest import AWAY, Rest, waiting_for_the_token
+from adapters.discord.rest import AWAY, Lost, Rest, waiting_for_the_token
 from adapters.discord.spot import Spot, find_spot, own_posts
-from adapters.discord.wire import Json, snowflake, string
+from adapters.discord.wire import Json, mapping, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import Outage, ThreadsightError, TransientError
 
@@ -31,6 +32,8 @@ AGAIN_SECONDS = 5.0  # after a failure, before the next look at what there is to
 HURRY_SECONDS = 2.0  # for a request under way when the answer is complete
 
 STOP = "Stop"
+HOOKED = "@interaction"
+"""Stands in the name of a post that only an interaction reaches, where others have their channel."""
 
 CHANNEL = "/channels/{channel_id}"
 MESSAGES = "/channels/{channel_id}/messages"
@@ -62,6 +65,7 @@ class Looks:
 
     content: str
     buttons: tuple[Button, ...] = ()
+    files: tuple[File, ...] = ()
 
     @property
     def payload(self) -> dict[str, object]:
@@ -121,9 +125,15 @@ class DiscordDraft:
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply; raises TransientError or PermanentError where Discord does not take it."""
         late = await self._hush()
-        contents = dressed(render.posts(reply), reply.buttons)
+        contents, files = render.posts_with_files(reply)
         with waiting_for_the_token():
-            await self._complete(contents, late)
+            try:
+                await self._complete(dressed(contents, reply.buttons, files), late)
+            except Refused:
+                if not files:
+                    raise
+                # Where no files may be posted, all of it stands in the text.
+                await self._complete(dressed(render.posts(reply), reply.buttons), None)
         return self._names()
 
     async def leave(self) -> None:
@@ -255,6 +265,8 @@ class DiscordDraft:
             "nonce": self._nonce(index),
             "enforce_nonce": True,
         }
+        if looks.files:
+            payload["attachments"] = described(looks.files)
         if spot.replies and (index == 0 or spot.every):
             payload["message_reference"] = {
                 "message_id": self._claim.message.id,
@@ -262,15 +274,28 @@ class DiscordDraft:
             }
         lost = partial(self._lost, spot)
         try:
-            made = await self._rest.post(MESSAGES, payload, lost, channel_id=spot.channel)
+            made = await self._post(spot, payload, looks.files, lost)
         except Refused as error:
             if error.code != REPLY_NEEDS_HISTORY:
                 raise
             del payload["message_reference"]
-            made = await self._rest.post(MESSAGES, payload, lost, channel_id=spot.channel)
+            made = await self._post(spot, payload, looks.files, lost)
         # Of an earlier try whose answer was lost, Discord gives back the post as that try made it.
         new = string(made, "content").strip() == looks.content.strip()
         return Post(snowflake(made, "id"), spot.channel, looks if new else None)
+
+    async def _post(self, spot: Spot, payload: Json, files: tuple[File, ...], lost: Lost) -> Json:
+        return mapping(
+            await self._rest.call(
+                "POST",
+                MESSAGES,
+                json=payload,
+                query=None,
+                lost=lost,
+                files=files,
+                channel_id=spot.channel,
+            )
+        )
 
     async def _lost(self, spot: Spot) -> Json:
         """A post that we do not know of: made by a try whose answer never came, whether or not the nonce is minded."""
@@ -279,19 +304,28 @@ class DiscordDraft:
         return next(({"id": post} for post in found if post not in known), {})
 
     async def _edit(self, post: Post, looks: Looks) -> None:
+        payload = dict(looks.payload)
+        if looks.files or post.looks is None or post.looks.files:
+            # What an edit does not name of a post's files goes; what it does not speak of stays.
+            payload["attachments"] = described(looks.files)
         # Unknown until it is done, and after it if another came in between.
         post.looks = None
+        at = {"channel_id": post.channel, "message_id": post.id}
         try:
-            await self._patch(MESSAGE, looks.payload, channel_id=post.channel, message_id=post.id)
+            await self._patch(MESSAGE, payload, looks.files, **at)
         except Refused as error:
             if error.code != ARCHIVED:
                 raise
             await self._patch(CHANNEL, {"archived": False}, channel_id=post.channel)
-            await self._patch(MESSAGE, looks.payload, channel_id=post.channel, message_id=post.id)
+            await self._patch(MESSAGE, payload, looks.files, **at)
         post.looks = looks
 
-    async def _patch(self, path: str, payload: Json, **ids: str) -> None:
-        await self._rest.call("PATCH", path, json=payload, query=None, lost=None, **ids)
+    async def _patch(
+        self, path: str, payload: Json, files: tuple[File, ...] = (), **ids: str
+    ) -> None:
+        await self._rest.call(
+            "PATCH", path, json=payload, query=None, lost=None, files=files, **ids
+        )
 
     async def _delete(self, start: int) -> None:
         """Deletes our posts from this one on, last first."""
@@ -308,10 +342,12 @@ class DiscordDraft:
         return tuple(post.name for post in self._posts)
 
 
-def dressed(contents: list[str], buttons: tuple[Button, ...]) -> list[Looks]:
-    """The posts of a reply; the buttons stand under the last."""
+def dressed(
+    contents: list[str], buttons: tuple[Button, ...], files: tuple[File, ...] = ()
+) -> list[Looks]:
+    """The posts of a reply; the files and the buttons stand under the last."""
     looks = [Looks(content) for content in contents]
-    return [*looks[:-1], Looks(contents[-1], buttons)] if contents else []
+    return [*looks[:-1], Looks(contents[-1], buttons, files)] if contents else []
 
 
 def named(name: PostId) -> Post:
@@ -327,6 +363,9 @@ async def cancelled(task: asyncio.Task[None]) -> None:
 
 async def delete(rest: Rest, name: PostId) -> None:
     """Deletes a post of ours; one that is gone already is gone."""
+    if name.startswith(HOOKED):
+        # Only the interaction that it belongs to reaches it.
+        return
     post = named(name)
     try:
         await rest.call("DELETE", MESSAGE, channel_id=post.channel, message_id=post.id)

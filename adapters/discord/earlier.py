@@ -4,7 +4,7 @@ from adapters.discord.events import context, replied_to
 from adapters.discord.files import homes
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
-from adapters.discord.wire import Json, item, snowflake
+from adapters.discord.wire import Json, item, items, snowflake
 from bot.domain import Message
 
 PAGE = 100  # messages; the most that Discord gives at once
@@ -13,6 +13,8 @@ REPLIES = 10  # so far a chain of replies is followed
 
 async def earlier(rest: Rest, message: Message) -> list[Message]:
     """The messages before this one, oldest first, as far as Discord tells."""
+    if not homes(message):
+        return []
     found: dict[str, Json] = {}
     for data in [
         *await before(rest, message),
@@ -21,9 +23,16 @@ async def earlier(rest: Rest, message: Message) -> list[Message]:
     ]:
         found.setdefault(snowflake(data, "id"), data)
     me = await rest.me()
-    told = [context(data, message.thread, me) for data in found.values()]
+    told = [context(without(message, data), message.thread, me) for data in found.values()]
     known = [each for each in told if each is not None and each.id != message.id]
     return sorted(known, key=lambda each: (each.sent_at, each.id))
+
+
+def without(message: Message, data: Json) -> Json:
+    """A post without the files that the question itself brings: one about a message brings that message's."""
+    brought = {each.id for each in message.attachments}
+    left = [each for each in items(data, "attachments") if snowflake(each, "id") not in brought]
+    return {**data, "attachments": left}
 
 
 async def before(rest: Rest, message: Message) -> list[Json]:

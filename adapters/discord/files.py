@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 import aiohttp
 import yarl
 
-from adapters.discord.events import attachments_of
+from adapters.discord.events import attachments_of, replied_to
+from adapters.discord.hooks import OPTION
 from adapters.discord.places import DIRECT
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest, named_wait
@@ -72,7 +73,7 @@ class Files:
 
     async def _fresh(self, message: Message, attachment: Attachment) -> str:
         """A link that works now."""
-        why = DELETED
+        why = DELETED if homes(message) else GONE
         for channel in homes(message):
             try:
                 data = await self._rest.get(
@@ -83,7 +84,8 @@ class Files:
             except Refused as error:
                 why = why if error.status == 404 else error.sentence
                 continue
-            for found in attachments_of(data):
+            # A question that the bot posted for somebody may be about the message that it replies to.
+            for found in (*attachments_of(data), *attachments_of(replied_to(data))):
                 if found.id == attachment.id:
                     return found.url
             raise PictureUnseen(REMOVED)
@@ -191,6 +193,9 @@ def expires(url: str) -> float:
 def homes(message: Message) -> Sequence[str]:
     """The channels where a message of a thread can stand: the thread itself, or the channel it starts in."""
     thread = message.thread
+    if OPTION in message.options:
+        # Only an interaction reaches this place.
+        return ()
     if thread.workspace == DIRECT:
         return (thread.channel,)
     if message.id == thread.root:

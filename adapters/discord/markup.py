@@ -1,7 +1,7 @@
 """Markdown as models write it → the part of it that Discord shows, and files for what is long. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.discord.tables import Table, tables
@@ -154,3 +154,15 @@ def ending(language: str) -> str:
     name = ENDINGS.get(name, name)
     known = name in ENDINGS.values() or ENDING.fullmatch(name)
     return name if known else "txt"
+
+
+def described(files: Sequence[File]) -> list[Mapping[str, object]]:
+    """What a payload says of the files that are sent with it."""
+    return [
+        {
+            "id": str(each),
+            "filename": file.name,
+            **({"description": file.alt[:1024]} if file.alt else {}),
+        }
+        for each, file in enumerate(files)
+    ]

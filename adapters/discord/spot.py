@@ -7,10 +7,12 @@ from adapters.discord.events import is_post
 from adapters.discord.places import DIRECT, Places
 from adapters.discord.refusals import THREAD_EXISTS, UNKNOWN_MESSAGE, Refused
 from adapters.discord.rest import Rest
-from adapters.discord.wire import Json, item, snowflake
+from adapters.discord.wire import Json, item, number, snowflake
 from bot.domain import Claim, Message
 
 PAGE = 100  # messages; the most that Discord gives at once
+SILENT = 1 << 12
+"""Marks a question that the bot posted for somebody, and spares people a notification: the answer has its own."""
 ARCHIVE_MINUTES = 1440  # A thread without news for a day is put away; a post brings it back.
 
 
@@ -96,6 +98,10 @@ async def own_posts(rest: Rest, message: Message, spot: Spot) -> list[str]:
     question = "" if spot.replies else message.id
     for data in sorted(found, key=lambda data: int(snowflake(data, "id") or 0)):
         if snowflake(item(data, "author"), "id") != me or not is_post(data):
+            continue
+        if (number(data, "flags") or 0) & SILENT:
+            # A question that the bot posted for somebody: what follows answers that one.
+            question = snowflake(data, "id")
             continue
         question = answered_by(data) or question
         if question == message.id:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from tests.servers.discord_gateway import GatewayServer
+from tests.servers.discord_interactions import Interactions, check_files, posted
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -83,6 +84,14 @@ class DiscordServer:
     def __init__(self, *, limits: bool = True) -> None:
         self.limits = limits
         self.content_intent = True
+        self.content_flag = True
+        """Whether the application's flags grant the intent."""
+        self.shards = 1
+        self.guilds = [self.guild]
+        self.remaining = 990
+        """Identifies left for the day."""
+        self.reset_after = 1000
+        """Milliseconds until there are more."""
         self.minds_nonces = True
         self.charset = ""
         """Added to the type of each answer; Discord adds nothing, but what stands before it may."""
@@ -110,9 +119,9 @@ class DiscordServer:
         """File requests that carried the bot's token."""
         self.commands: list[Json] = []
         self.registered = 0
-        self.interactions: dict[str, Json] = {}
         self.changed = asyncio.Event()
         self.gateway = GatewayServer(self)
+        self.interactions = Interactions(self)
         self._windows: dict[str, Window] = {}
         self._nonces: dict[str, str] = {}
         self._last = 0
@@ -212,32 +221,11 @@ class DiscordServer:
 
     async def press(self, message: Json, label: str, *, author: str = "ann") -> Json:
         """Somebody presses a button under a post; returns what they see of the answer, as it comes."""
-        [token] = [
-            button["custom_id"]
-            for row in message["components"]
-            for button in row["components"]
-            if button["label"] == label
-        ]
-        data = {"custom_id": token, "component_type": 2}
-        return await self.use(data, author=author, kind=3)
+        return await self.interactions.press(message, label, author=author)
 
-    async def use(self, data: Json, *, author: str = "ann", kind: int = 2) -> Json:
+    async def use(self, data: Json, **more: Any) -> Json:
         """Somebody uses a command; returns what they see of the answer, as it comes."""
-        interaction: Json = {
-            "id": self.snowflake(),
-            "application_id": self.application,
-            "type": kind,
-            "token": f"token-{self._last}",
-            "version": 1,
-            "guild_id": self.guild,
-            "channel_id": self.channel,
-            "member": {"user": self.person(author), "roles": [], "permissions": "0"},
-            "data": data,
-        }
-        seen: Json = {"acknowledged": None, "contents": [], "private": None, "at": time.monotonic()}
-        self.interactions[interaction["token"]] = seen
-        await self.gateway.dispatch("INTERACTION_CREATE", interaction)
-        return seen
+        return await self.interactions.use(data, **more)
 
     # What people see.
 
@@ -280,9 +268,7 @@ class DiscordServer:
             ("PATCH", messages + "/{message}", self._edit),
             ("DELETE", messages + "/{message}", self._delete),
             ("POST", messages + "/{message}/threads", self._start_thread),
-            ("POST", "/interactions/{interaction}/{token}/callback", self._callback),
-            ("PATCH", "/webhooks/{application}/{token}/messages/@original", self._original),
-            ("POST", "/webhooks/{application}/{token}", self._follow_up),
+            *self.interactions.routes(),
         ]
 
     @web.middleware
@@ -372,7 +358,7 @@ class DiscordServer:
         return told_as_json(self.users[self.bot])
 
     async def _guilds(self, request: web.Request) -> web.Response:
-        return told_as_json([{"id": self.guild, "name": "a server"}])
+        return told_as_json([{"id": each, "name": "a server"} for each in self.guilds])
 
     async def _application(self, request: web.Request) -> web.Response:
         owner = {**SOMEBODY, "id": "1", "username": "owner"}
@@ -387,13 +373,20 @@ class DiscordServer:
                 "owner": owner,
                 "verify_key": "",
                 "team": None,
-                "flags": 1 << 19 if self.content_intent else 0,
+                "flags": 1 << 19 if self.content_flag else 0,
             }
         )
 
     async def _gateway_bot(self, request: web.Request) -> web.Response:
-        limit = {"total": 1000, "remaining": 990, "reset_after": 1000, "max_concurrency": 1}
-        return told_as_json({"url": self.gateway.url, "shards": 1, "session_start_limit": limit})
+        limit = {
+            "total": 1000,
+            "remaining": self.remaining,
+            "reset_after": self.reset_after,
+            "max_concurrency": 1,
+        }
+        told = {"url": self.gateway.url, "shards": self.shards, "session_start_limit": limit}
+        self.remaining = self.remaining or 990
+        return told_as_json(told)
 
     async def _list_commands(self, request: web.Request) -> web.Response:
         return told_as_json(self.commands)
@@ -442,19 +435,20 @@ class DiscordServer:
             ids = [each for each in ids if each > int(request.query["after"])][:limit]
         if "before" in request.query:
             ids = [each for each in ids if each < int(request.query["before"])]
-        found = [self.told(self.messages[channel][str(each)]) for each in ids[-limit:]]
+        found = [self.read(self.messages[channel][str(each)]) for each in ids[-limit:]]
         return told_as_json(found[::-1])
 
     async def _get_message(self, request: web.Request) -> web.Response:
-        return told_as_json(self.told(self._found(request)))
+        return told_as_json(self.read(self._found(request)))
 
     async def _create(self, request: web.Request) -> web.Response:
-        channel, payload = self._channel(request), await request.json()
+        channel, (payload, files) = self._channel(request), await posted(request)
         self._permit(channel, "send")
         if channel.get("locked"):
             raise Refusal(400, 160005)
         channel["archived"] = False
         self._check(payload)
+        check_files(payload, files)
         nonce = payload.get("nonce")
         enforced = payload.get("enforce_nonce") and self.minds_nonces
         if nonce and enforced and nonce in self._nonces:
@@ -462,6 +456,7 @@ class DiscordServer:
         message = self._message(channel["id"], self.users[self.bot], payload["content"].strip())
         message["flags"] = payload.get("flags", 0)
         message["components"] = payload.get("components", [])
+        message["attachments"] = [self._uploaded(channel["id"], *file) for file in files]
         self._refer(message, payload.get("message_reference"))
         self._keep(message)
         if nonce:
@@ -471,7 +466,7 @@ class DiscordServer:
         return told_as_json(self.told(message))
 
     async def _edit(self, request: web.Request) -> web.Response:
-        message, payload = self._found(request), await request.json()
+        message, (payload, files) = self._found(request), await posted(request)
         if message["author"]["id"] != self.bot:
             raise Refusal(403, 50005)
         if self._channel(request).get("archived"):
@@ -481,6 +476,12 @@ class DiscordServer:
         message["flags"] = payload.get("flags", message["flags"])
         message["components"] = payload.get("components", message["components"])
         message["edited_timestamp"] = stamp()
+        if "attachments" in payload:
+            kept = {str(each["id"]) for each in payload["attachments"] if "filename" not in each}
+            left = [each for each in message["attachments"] if each["id"] in kept]
+            check_files(payload, files)
+            new = [self._uploaded(message["channel_id"], *file) for file in files]
+            message["attachments"] = left + new
         self._published(message, payload)
         await self.tell("MESSAGE_UPDATE", message)
         return told_as_json(self.told(message))
@@ -507,31 +508,6 @@ class DiscordServer:
             raise Refusal(400, 160004, "A thread has already been created for this message")
         made = await self._thread_at(channel["id"], message["id"], payload["name"], owner=self.bot)
         return told_as_json(made, status=201)
-
-    async def _callback(self, request: web.Request) -> web.Response:
-        seen, payload = self._interaction(request), await request.json()
-        if seen["acknowledged"] is not None:
-            raise Refusal(400, 40060)
-        if time.monotonic() - seen["at"] > 3:
-            raise Refusal(404, 10062)
-        seen["acknowledged"] = time.monotonic() - seen["at"]
-        seen["private"] = bool(payload.get("data", {}).get("flags", 0) & 64)
-        self.changed.set()
-        return web.Response(status=204)
-
-    async def _original(self, request: web.Request) -> web.Response:
-        seen, payload = self._interaction(request), await request.json()
-        self._check(payload)
-        seen["contents"] = [payload["content"]]
-        self.changed.set()
-        return told_as_json({"id": self.snowflake()})
-
-    async def _follow_up(self, request: web.Request) -> web.Response:
-        seen, payload = self._interaction(request), await request.json()
-        self._check(payload)
-        seen["contents"].append(payload["content"])
-        self.changed.set()
-        return told_as_json({"id": self.snowflake()})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         """The file host: a signed link, and no token."""
@@ -588,21 +564,42 @@ class DiscordServer:
             }
         return {key: value for key, value in told.items() if key != "snapshots"}
 
+    def read(self, message: Json) -> Json:
+        """A message as the API gives it to this bot."""
+        told = self.told(message)
+        return told if self.content_intent else self.veiled(told)
+
     async def tell(self, event: str, message: Json) -> None:
         self.changed.set()
         channel = self.channels[message["channel_id"]]
-        where = {"guild_id": self.guild} if "guild_id" in channel else {}
+        where = {"guild_id": channel["guild_id"]} if "guild_id" in channel else {}
         await self.gateway.dispatch(event, {**self.told(message), **where})
 
-    def guild_state(self) -> Json:
-        channels = [each for each in self.channels.values() if each["type"] not in (DM, THREAD)]
-        threads = [each for each in self.channels.values() if each["type"] == THREAD]
+    def veiled(self, data: Json) -> Json:
+        """A message as an app without the message-content intent gets it; anything else as it is."""
+        if "content" not in data or "channel_id" not in data:
+            return data
+        mine = data["author"]["id"] == self.bot or any(
+            each["id"] == self.bot for each in data["mentions"]
+        )
+        shown = data
+        if not mine and "guild_id" in self.channels[data["channel_id"]]:
+            blank = {"content": "", "attachments": [], "embeds": [], "components": []}
+            shown = {**data, **blank, "message_snapshots": []}
+        if shown.get("referenced_message"):
+            shown = {**shown, "referenced_message": self.veiled(shown["referenced_message"])}
+        return shown
+
+    def guild_state(self, guild: str = guild) -> Json:
+        here = [each for each in self.channels.values() if each.get("guild_id") == guild]
+        channels = [each for each in here if each["type"] != THREAD]
+        threads = [each for each in here if each["type"] == THREAD]
         roles = [
-            {"id": self.guild, "name": "@everyone"},
+            {"id": guild, "name": "@everyone"},
             {"id": self.role, "name": "threadsight", "tags": {"bot_id": self.bot}},
         ]
         return {
-            "id": self.guild,
+            "id": guild,
             "name": "a server",
             "unavailable": False,
             "channels": channels,
@@ -649,6 +646,9 @@ class DiscordServer:
             "channel": channel,
         }
 
+    def _uploaded(self, channel: str, name: str, data: bytes) -> Json:
+        return self._attach(channel, name, data, "application/octet-stream")
+
     def _signed(self, attachment: Json) -> Json:
         file, name, channel = attachment["id"], attachment["filename"], attachment["channel"]
         ex = f"{int(time.time() + self.link_seconds):x}"
@@ -670,7 +670,7 @@ class DiscordServer:
     async def _tell_removed(self, channel: str, message: str) -> None:
         gone = {"id": message, "channel_id": channel}
         if "guild_id" in self.channels[channel]:
-            gone["guild_id"] = self.guild
+            gone["guild_id"] = self.channels[channel]["guild_id"]
         await self.gateway.dispatch("MESSAGE_DELETE", gone)
 
     async def _thread_at(self, channel: str, message: str, name: str, owner: str) -> Json:
@@ -697,12 +697,6 @@ class DiscordServer:
         if message is None:
             raise Refusal(404, 10008, "Unknown Message")
         return message
-
-    def _interaction(self, request: web.Request) -> Json:
-        seen = self.interactions.get(request.match_info["token"])
-        if seen is None:
-            raise Refusal(404, 10062, "Unknown interaction")
-        return seen
 
     def _permit(self, channel: Json, permission: str, *, code: int = 50013) -> None:
         if (channel["id"], permission) in self.denied:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.discord import DiscordAdapter
-from bot.domain import Card, Command
+from bot.domain import Card, Command, Person
 from bot.errors import Outage
 from tests.adapters.discord.conftest import FakeDesk, listening
 from tests.servers.discord import DiscordServer, Fault
@@ -126,7 +126,7 @@ async def test_an_error_is_answered_with_its_sentence_and_a_fault_with_an_apolog
 async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
-    original = "PATCH /webhooks/{application}/{token}/messages/@original"
+    original = "PATCH /webhooks/{application}/{token}/messages/{message}"
     discord.faults[original] = Fault("status", status=429, headers={"Retry-After": "0.05"})
     seen = await discord.use(ESTIMATE)
     await discord.until(lambda: bool(seen["contents"]))
@@ -138,7 +138,7 @@ async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
     "path",
     [
         "POST /interactions/{interaction}/{token}/callback",
-        "PATCH /webhooks/{application}/{token}/messages/@original",
+        "PATCH /webhooks/{application}/{token}/messages/{message}",
     ],
 )
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ async def test_a_pressed_button_hands_its_token_to_the_desk(
     late = await discord.use({"custom_id": "late", "component_type": 2}, kind=3)
     await discord.until(lambda: bool(late["contents"]))
 
-    ann = discord.person("ann")["id"]
-    assert sorted(desk.pressed) == [("late", ann), ("tok", ann)]
+    ann = Person(discord.person("ann")["id"])
+    assert sorted(desk.pressed, key=str) == [("late", ann), ("tok", ann)]
     assert (seen["contents"], seen["acknowledged"] is not None) == ([], True)
     assert late["contents"] == ["**Too late**\nIt is answered."]
 
@@ -208,7 +208,8 @@ async def test_commands_are_registered_once_and_again_only_when_they_changed(
     async with listening(discord, adapter, desk):
         await discord.until(lambda: discord.registered == 2)
 
-    assert [each["name"] for each in discord.commands] == ["estimate", "vision", "Estimate cost"]
+    names = ["estimate", "ask", "vision", "Estimate cost", "Ask about this"]
+    assert [each["name"] for each in discord.commands] == names
 
 
 async def test_acknowledging_does_not_wait_for_rate_limits(

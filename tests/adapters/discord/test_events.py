@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord import commands, events
+from adapters.discord import commands, events, interactions, modals
 from adapters.discord.places import Place, Places
 from adapters.discord.wire import Json
 from bot.domain import Attachment, Message, Scope, ThreadId
@@ -163,6 +163,9 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
 )
 KEYS = [*sorted(RECORDED), "message_snapshots", "message_reference", "poll", "thread", "webhook_id"]
+INTERACTION = ["data", "member", "user", "guild_id", "token", "channel", "context", "message"]
+INTERACTION += ["authorizing_integration_owners", "app_permissions", "attachment_size_limit"]
+USED = ["name", "options", "resolved", "target_id", "type", "custom_id", "components"]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
@@ -178,10 +181,13 @@ def test_no_payload_breaks_the_reading(strange: Json) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["data", "member", "user", "guild_id", "token"]), ANYTHING),
-    st.dictionaries(
-        st.sampled_from(["name", "options", "resolved", "target_id", "type", "custom_id"]), ANYTHING
-    ),
+    st.dictionaries(st.sampled_from(INTERACTION), ANYTHING),
+    st.dictionaries(st.sampled_from(USED), ANYTHING),
 )
 def test_no_interaction_breaks_the_reading(strange: Json, data: Json) -> None:
-    assert commands.command({"data": data, **strange}).platform == "discord"
+    used = interactions.heard({"data": data, **strange}, Places())
+    modals.question_of(used.data)
+    modals.pictures_of(used.data)
+    commands.asked(used)
+
+    assert commands.command(used).platform == "discord"

@@ -17,12 +17,14 @@ from adapters.discord.hooks import OPTION, Hook, Hooks
 from adapters.discord.places import Places
 from adapters.discord.proposals import Proposals
 from adapters.discord.rest import Rest, waiting_for_the_token
+from adapters.discord.sight import Sight
 from bot.domain import Attachment, Check, Claim, Message
 from bot.ports import Desk, Draft
 
 EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for an answer's last.
 PAUSE_SECONDS = 0.3  # before a request is tried again the first time
 IDENTIFY_SECONDS = 5.0  # Discord takes one identify in this time.
+ACK_SECONDS = 15.0  # for Discord to answer a heartbeat
 
 
 class DiscordAdapter:
@@ -41,14 +43,18 @@ class DiscordAdapter:
         edit_seconds: float = EDIT_SECONDS,
         identify_seconds: float = IDENTIFY_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
+        ack_seconds: float = ACK_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
+        self._sight = Sight()
         self._rest = Rest(token=token, api_url=api_url.rstrip("/"), pause_seconds=pause_seconds)
         self._gateway = Gateway(
             token=token,
             rest=self._rest,
+            sight=self._sight,
             identify_seconds=identify_seconds,
             pause_seconds=pause_seconds,
+            ack_seconds=ack_seconds,
         )
         self._places = Places()
         self._pace = Pace(edit_seconds)

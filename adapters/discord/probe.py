@@ -2,13 +2,12 @@
 
 import discord
 
-from adapters.discord.gateway import NO_INTENT
 from adapters.discord.rest import Rest
+from adapters.discord.sight import CONTENT_FLAGS, NO_INTENT
 from adapters.discord.wire import Json, item, number, snowflake, string
 from bot.domain import Check
 from bot.errors import ThreadsightError
 
-CONTENT_FLAGS = 1 << 18 | 1 << 19  # the intent as an approved app has it, and as a small one does
 PERMISSIONS = discord.Permissions(
     view_channel=True,
     send_messages=True,

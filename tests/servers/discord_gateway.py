@@ -48,6 +48,9 @@ class Session:
     """What a client can come back to."""
 
     id: str
+    shard: int = 0
+    reads: bool = True
+    """Whether it has the message-content intent."""
     sent: list[Json] = field(default_factory=list)
     socket: Socket | None = None
 
@@ -68,6 +71,14 @@ class GatewayServer:
         """So many next identifies are answered with an invalid session."""
         self.closes_resumes = 0
         """So many next connections are closed as soon as they resume."""
+        self.silent = False
+        """Whether connections are half open: what comes is heard, and nothing is said."""
+        self.refuses_dials = 0
+        """So many next connections are not taken at all."""
+        self.refuses_again = False
+        """Whether `refuse_with` holds for everyone who identifies from now on."""
+        self.dials = 0
+        self.shards_seen: list[list[int]] = []
         self.ready = asyncio.Event()
 
     @property
@@ -77,9 +88,19 @@ class GatewayServer:
     async def dispatch(self, event: str, data: Json | None) -> None:
         """Tells every session, now or when it is resumed."""
         for session in list(self.sessions.values()):
-            payload = {"op": DISPATCH, "t": event, "s": len(session.sent) + 1, "d": data}
-            session.sent.append(payload)
-            await self._send(session, payload)
+            if session.shard == self.shard_of(event, data or {}):
+                await self._tell(
+                    session, event, data if data is None else self._seen(session, data)
+                )
+
+    def shard_of(self, event: str, data: Json) -> int:
+        """Which shard hears of it; of direct messages the first."""
+        guild = data.get("id") if event.startswith("GUILD_") else data.get("guild_id")
+        number = int(guild) if str(guild).isdecimal() else 0
+        return (number >> 22) % self._world.shards
+
+    def _seen(self, session: Session, data: Json) -> Json:
+        return data if session.reads else self._world.veiled(data)
 
     async def babble(self) -> None:
         """Says what is no JSON to every client."""
@@ -117,6 +138,11 @@ class GatewayServer:
         for socket in sockets:
             await socket.ws.close(code=code)
 
+    async def close_sockets(self, code: int) -> None:
+        """Closes every connection with a code; the sessions stay."""
+        for socket in self._sockets():
+            await socket.ws.close(code=code)
+
     async def close(self) -> None:
         sockets = self._sockets()
         self.sessions.clear()
@@ -125,6 +151,11 @@ class GatewayServer:
                 await asyncio.wait_for(socket.ws.close(), 0.2)
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
+        self.dials += 1
+        self._world.changed.set()
+        if self.refuses_dials:
+            self.refuses_dials -= 1
+            raise web.HTTPServiceUnavailable
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         socket = Socket(ws, request.query.get("compress") == "zlib-stream")
@@ -137,7 +168,8 @@ class GatewayServer:
             op, data = payload["op"], payload.get("d")
             if op == HEARTBEAT:
                 self.beats += 1
-                await socket.send({"op": ACK})
+                if not self.silent:
+                    await socket.send({"op": ACK})
             elif op == IDENTIFY:
                 session = await self._identify(socket, data or {})
             elif op == RESUME:
@@ -157,20 +189,26 @@ class GatewayServer:
             self.invalid -= 1
             await socket.send({"op": INVALID, "d": False})
             return None
-        session = Session(secrets.token_hex(8), socket=socket)
+        shard, shards = data.get("shard", [0, 1])
+        self.shards_seen.append([shard, shards])
+        reads = bool(data.get("intents", 0) & MESSAGE_CONTENT)
+        session = Session(secrets.token_hex(8), shard, reads, socket=socket)
         self.sessions[session.id] = session
+        guilds = [each for each in self._world.guilds if (int(each) >> 22) % shards == shard]
         ready = {
             "v": 10,
             "user": self._world.users[self._world.bot],
-            "guilds": [{"id": self._world.guild, "unavailable": True}],
+            "guilds": [{"id": each, "unavailable": True} for each in guilds],
             "session_id": session.id,
             "resume_gateway_url": self.url,
             "shard": data.get("shard", [0, 1]),
             "application": {"id": self._world.application, "flags": 0},
         }
         await self._tell(session, "READY", ready)
-        await self._tell(session, "GUILD_CREATE", self._world.guild_state())
-        self.ready.set()
+        for each in guilds:
+            await self._tell(session, "GUILD_CREATE", self._world.guild_state(each))
+        if len(self.sessions) >= self._world.shards:
+            self.ready.set()
         return session
 
     async def _resume(self, socket: Socket, data: Json) -> Session | None:
@@ -192,7 +230,8 @@ class GatewayServer:
 
     def _refusal(self, data: Json) -> int | None:
         if self.refuse_with:
-            code, self.refuse_with = self.refuse_with, None
+            code = self.refuse_with
+            self.refuse_with = code if self.refuses_again else None
             return code
         if data.get("token") != self._world.token:
             return 4004
@@ -207,7 +246,7 @@ class GatewayServer:
         await self._send(session, payload)
 
     async def _send(self, session: Session, payload: Json) -> None:
-        if session.socket and not session.socket.ws.closed:
+        if session.socket and not session.socket.ws.closed and not self.silent:
             # A connection that broke meanwhile gets it when it is resumed.
             with suppress(ConnectionError):
                 await session.socket.send(payload)

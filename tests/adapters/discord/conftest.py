@@ -146,6 +146,7 @@ async def made(
     *,
     token: str = DiscordServer.token,
     edit_seconds: float = 1.25,
+    ack_seconds: float = 15.0,
 ) -> AsyncIterator[DiscordAdapter]:
     adapter = DiscordAdapter(
         token=token,
@@ -156,6 +157,7 @@ async def made(
         edit_seconds=edit_seconds,
         identify_seconds=0.1,
         pause_seconds=0.02,
+        ack_seconds=ack_seconds,
     )
     yield adapter
     await adapter.close()

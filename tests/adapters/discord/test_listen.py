@@ -372,16 +372,6 @@ async def test_an_address_that_is_not_discords_api_is_said_at_once(
         await adapter.listen(desk)
 
 
-async def test_a_missing_intent_is_said_in_plain_words(
-    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
-) -> None:
-    discord.content_intent = False
-
-    with pytest.raises(SetupError, match="Message Content Intent"):
-        await adapter.listen(desk)
-    assert discord.gateway.identified == 1
-
-
 async def test_a_token_that_is_reset_while_connected_ends_it_with_a_sentence(
     discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
 ) -> None:

@@ -25,7 +25,7 @@ async def test_all_that_is_right_is_said_by_name(
 async def test_a_missing_intent_is_named_with_its_mend(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
-    discord.content_intent = False
+    discord.content_flag = False
     [check] = [check for check in await adapter.probe() if not check.ok]
 
     assert "switch on Message Content Intent" in check.text

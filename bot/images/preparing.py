@@ -29,6 +29,7 @@ SAFE_PILLOW_HEIF = (1, 8, 1)
 """The first one that brings libheif 1.23.6 (CVE-2026-84383, CVE-2026-32740)."""
 RECIPE = 2
 """Raised when the same file would be prepared otherwise than before."""
+TOO_LARGE = "reading it takes more memory than there is; post it smaller"
 UNMEASURED = "its size is only known once it is looked at"
 
 
@@ -60,15 +61,14 @@ def prepare_all(
     The same bytes, form, options and release always give the same result. Raises PictureUnseen.
     """
     wish = Wish(tokens.rule(model), detail, options or Options())
-    return develop(data, opened(data, max_bytes), wish)
+    return develop(data, opened(data, max_bytes), wish, origin(data, wish.options))
 
 
-def develop(data: bytes, header: Header, wish: Wish) -> tuple[Image, ...]:
+def develop(data: bytes, header: Header, wish: Wish, source: str) -> tuple[Image, ...]:
     """Like `prepare_all`, for a file whose header was read already."""
     keep_memory()
     with damage_told():
         seen = look(data, header, wish)
-    source = origin(data, wish.options)
     exact = header.format != "JPEG"
     return tuple(
         framed(picture, size, wish, seen.receipt, source, exact=exact, fine=header.fine)
@@ -184,6 +184,8 @@ def damage_told() -> Iterator[None]:
         yield
     except PictureUnseen:
         raise
+    except MemoryError as error:
+        raise PictureUnseen(TOO_LARGE) from error
     except Exception as error:
         words = str(error).lower()
         cut = isinstance(error, EOFError) or "truncated" in words or "premature" in words

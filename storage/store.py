@@ -309,11 +309,13 @@ class SqlStore:
         }
         return await self._database.read(lambda tx: money.usage(tx, since, wanted))
 
-    async def ledger(self, *, since: float | None = None) -> AsyncIterator[LedgerRow]:
+    async def ledger(
+        self, *, since: float | None = None, page_rows: int = PAGE_ROWS
+    ) -> AsyncIterator[LedgerRow]:
         """The ledger's rows, page by page."""
         after = None
         while True:
-            page = partial(money.page, since=since, after=after, size=PAGE_ROWS)
+            page = partial(money.page, since=since, after=after, size=page_rows)
             rows, after = await self._database.read(page)
             for row in rows:
                 yield row

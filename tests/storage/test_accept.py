@@ -213,6 +213,37 @@ async def test_no_database_chokes_on_what_people_send(store: SqlStore) -> None:
     assert claim.message.attachments[0].size is None
 
 
+async def test_options_come_back_as_they_came(store: SqlStore) -> None:
+    chosen = {"model": "gpt-5.4-mini", "detail": "low", "a\0": "\ud800"}
+
+    claim = await asked(store, replace(message(), options=chosen))
+
+    assert claim.message.options == {"model": "gpt-5.4-mini", "detail": "low", "a�": "?"}
+
+
+async def test_options_of_both_deliveries_hold_and_a_change_is_asked_anew(
+    store: SqlStore, clock: Clock
+) -> None:
+    await store.accept(message())
+    chosen = replace(message(), options={"detail": "low"})
+    assert await store.accept(chosen)
+    assert await store.accept(message())
+    await store.accept(replace(message(), options={"model": "gpt-5.4-mini"}))
+
+    claim = await claimed(store)
+    assert claim.message.options == {"detail": "low", "model": "gpt-5.4-mini"}
+    assert claim.version == 3
+
+
+async def test_an_edit_keeps_what_a_form_chose(store: SqlStore, clock: Clock) -> None:
+    original = replace(message(), options={"detail": "low"})
+    await store.accept(original)
+    await store.accept(replace(edited(original, "And now?", 5.0), options={}))
+    clock.move(3)
+
+    assert (await claimed(store)).message.options == {"detail": "low"}
+
+
 async def test_who_has_asked_is_known_by_thread(store: SqlStore) -> None:
     assert await store.participation(THREAD, "U1") == "stranger"
     await store.accept(message("1", author="U1"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain import Call, Claim, Message, Scope, Spent, Usage
+from bot.domain import Call, Claim, LedgerRow, Message, Scope, Spent, Usage, UsageRow
 from bot.errors import BudgetSpent, Superseded
 from storage.store import SqlStore
 from tests.clock import Clock
@@ -234,9 +234,101 @@ async def test_usage_is_told_by_day_place_and_model_newest_first(
     assert len(await store.usage(since=started + 1)) == 1
 
 
-async def bill(store: SqlStore, name: str, cost: str) -> None:
+async def test_usage_is_told_for_a_place_and_a_person(store: SqlStore) -> None:
+    other = replace(THREAD, channel="C2", root="b")
+    await bill(store, "1", "0.1")
+    await bill(store, "2", "0.02", replace(message("2"), author="U2"))
+    await bill(store, "3", "0.003", message("3", thread=other))
+    await bill(store, "4", "0.0004", message("4", thread=replace(THREAD, workspace="T2")))
+
+    assert cost(await store.usage()) == Decimal("0.1234")
+    assert cost(await store.usage(workspace="T1")) == Decimal("0.123")
+    assert cost(await store.usage(workspace="T1", channel="C1")) == Decimal("0.12")
+    assert cost(await store.usage(workspace="T1", person="U1")) == Decimal("0.103")
+    assert await store.usage(platform="discord") == []
+    assert await store.usage(person="' OR 1=1 --\0") == []
+
+
+def cost(rows: Sequence[UsageRow]) -> Decimal:
+    """The sum of the rows."""
+    return sum((row.spent.cost for row in rows), Decimal(0))
+
+
+async def test_the_ledger_tells_every_call_the_oldest_first(store: SqlStore, clock: Clock) -> None:
+    started = clock.now
+    await bill(store, "1", "0.004")
+    claim = await asked(store, message("2"))
+    failed = await store.attempt(claim, call("0.01"))
+    await store.close(claim, failed, charged=False)
+    clock.move(1)
+    unpriced = await store.attempt(claim, call(None))
+    await store.record(claim, reply(), call=unpriced, answer=answer(None))
+    await store.close(claim, await store.attempt(claim, call("0.01")), charged=True)
+    await store.attempt(claim, call("0.02"))
+
+    rows = [row async for row in store.ledger()]
+
+    first = rows[0]
+    assert first == LedgerRow(
+        started_at=started,
+        platform="slack",
+        workspace="T1",
+        channel="C1",
+        person="U1",
+        model="gpt-5.6-luna",
+        answered_by="gpt-5.6-luna-2026",
+        detail="high",
+        estimated_input=800,
+        usage=Usage(700, 50, 100, 0, 10),
+        cost=Decimal("0.004"),
+        price_source="list",
+        outcome="answered",
+        possibly_charged=False,
+    )
+    assert [(row.outcome, row.cost, row.possibly_charged) for row in rows] == [
+        ("answered", Decimal("0.004"), False),
+        ("failed", Decimal(0), False),
+        ("answered", None, False),
+        ("lost", Decimal("0.01"), True),
+        ("", None, False),
+    ]
+    assert [row.usage is None for row in rows] == [False, True, False, True, True]
+    assert len([row async for row in store.ledger(since=started + 1)]) == 3
+
+
+async def test_the_ledger_is_whole_over_many_pages_of_one_moment(store: SqlStore) -> None:
+    costs = [Decimal(n) / 1000 for n in range(1, 10)]
+    for n, cost in enumerate(costs):
+        await bill(store, str(n), str(cost))
+
+    for size in (1, 3, 4, 9, 1000):
+        assert [row.cost async for row in store.ledger(page_rows=size)] == costs
+    (row,) = await store.usage()
+    assert row.spent.cost == sum(costs)
+
+
+async def test_what_is_left_is_told_in_the_order_in_which_it_was_asked(store: SqlStore) -> None:
+    claim = await asked(store)
+    budgets = [person_day("1"), workspace_month("20"), person_day("1", "U2")]
+    assert await store.left(THREAD, budgets) == [Decimal(1), Decimal(20), Decimal(1)]
+
+    await store.attempt(claim, call("0.3", *budgets[:2]))
+    number = await store.attempt(claim, call("0.2", budgets[0]))
+    await store.record(claim, reply(), call=number, answer=answer("0.1"))
+
+    assert await store.left(THREAD, budgets) == [Decimal("0.6"), Decimal("19.7"), Decimal(1)]
+    assert await store.left(THREAD, [person_day("0.1"), person_day("0")]) == [
+        Decimal("-0.3"),
+        Decimal("-0.4"),
+    ]
+    elsewhere = replace(THREAD, workspace="T2")
+    assert await store.left(elsewhere, [person_day("1")]) == [Decimal(1)]
+    assert await store.left(THREAD, []) == []
+
+
+async def bill(store: SqlStore, name: str, cost: str, question: Message | None = None) -> None:
     """One answered question."""
-    claim = await asked(store, message(name))
+    claim = await asked(store, question or message(name))
     number = await store.attempt(claim, call(cost))
     await store.record(claim, reply(), call=number, answer=answer(cost))
     await store.settle(claim)

@@ -11,7 +11,7 @@ import pytest
 
 from bot.access import Lists
 from bot.desk import Desk
-from bot.domain import Attachment, Card, Person, Reply, Scope, ThreadId, Usage
+from bot.domain import Attachment, Card, Message, Person, Reply, Scope, ThreadId, Usage
 from bot.errors import (
     Outage,
     PermanentError,
@@ -79,9 +79,15 @@ class Bench:
         thread: ThreadId = THREAD,
         addressed: bool = True,
     ) -> None:
+        message = self.message(number, text, *files, thread=thread)
+        await self.desk.accept(replace(message, addressed=addressed))
+
+    def message(
+        self, number: int, text: str, *files: Attachment, thread: ThreadId = THREAD
+    ) -> Message:
+        """A message of now, to the bot."""
         sent_at = self.clock() + number / 1000
-        message = posted(number, text, *files, thread=thread, sent_at=sent_at, addressed=addressed)
-        await self.desk.accept(message)
+        return posted(number, text, *files, thread=thread, sent_at=sent_at)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

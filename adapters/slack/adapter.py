@@ -8,10 +8,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import aiohttp
 from slack_sdk.oauth.installation_store import Installation
 
-from adapters.slack.api import Api, Refused
+from adapters.slack.api import Api
 from adapters.slack.draft import SlackDraft
+from adapters.slack.earlier import earlier
 from adapters.slack.errands import Errands
-from adapters.slack.events import PLATFORM, remembered
+from adapters.slack.events import PLATFORM
 from adapters.slack.files import Files
 from adapters.slack.homes import Home, Homes, InstalledHomes, OneHome
 from adapters.slack.http import HEALTH_PATH, Address
@@ -21,7 +22,6 @@ from adapters.slack.oauth import INSTALL_PATH, OAuth
 from adapters.slack.probe import probe_bot, probe_socket
 from adapters.slack.reception import Receive, Reception
 from adapters.slack.socket import MAX_WAIT_SECONDS, PING_SECONDS, WAIT_SECONDS, Socket
-from adapters.slack.thread import Thread
 from bot.domain import Attachment, Check, Claim, Message
 from bot.errors import PictureUnseen, SetupError, TransientError
 from bot.ports import Desk, Draft
@@ -99,21 +99,9 @@ class SlackAdapter:
         return await self.files_by(home.api).fetch(attachment)
 
     async def earlier(self, message: Message) -> list[Message]:
-        """What the thread holds before this message, its root included; nothing where Slack refuses."""
-        thread = message.thread
-        if thread.root == message.id:
-            return []
-        try:
-            home = await self.home_of(thread.workspace)
-            me = await home.identity()
-            found = await Thread(home.api, thread, message.author).replies(latest=message.id)
-        except (Refused, SetupError) as error:
-            log.info("the thread cannot be read: %s", type(error).__name__)
-            return []
-        known = (
-            remembered(item, thread.workspace, thread.channel, thread.root, me) for item in found
-        )
-        return [item for item in known if item is not None and before(item, message)]
+        """What the thread holds before this message, its root included; raises Unread where that is not all."""
+        home = await self.home_of(message.thread.workspace)
+        return await earlier(home.api, await home.identity(), message)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message."""
@@ -221,7 +209,3 @@ async def patiently(ask: Callable[[], Awaitable[object]]) -> None:
             log.warning("not reachable: %s", error.sentence)
             await asyncio.sleep(max(wait, error.retry_after or 0.0))
             wait = min(wait * 2, MAX_WAIT_SECONDS)
-
-
-def before(item: Message, message: Message) -> bool:
-    return (item.sent_at, item.id) < (message.sent_at, message.id)

@@ -10,7 +10,7 @@ from adapters.slack.blocks import MARKDOWN_LIMIT, REFUSED, Part, compose, marked
 from adapters.slack.events import text, timestamp
 from adapters.slack.markup import harmless
 from adapters.slack.probe import Identity
-from adapters.slack.thread import VANISHED, Thread, is_own
+from adapters.slack.thread import PAGING, VANISHED, Thread, is_own
 from adapters.text import split
 from bot.domain import Claim, PostId, Reply
 from bot.errors import PermanentError, RateLimited, SetupError, ThreadsightError
@@ -327,12 +327,17 @@ class SlackDraft:
             return
         me = await self.identity()
         try:
-            after = await self.thread.replies(oldest=self.question)
+            after = (await self.thread.replies(oldest=self.question)).messages
+        except RateLimited:
+            # An app that may read once a minute cannot look before each of its answers.
+            if not self.api.lacks.left(PAGING):
+                raise
+            after = ()
         except Refused as error:
             if error.code == "thread_not_found":
                 raise PermanentError(VANISHED) from error
             log.info("the thread cannot be read: %s", error.code)
-            after = []
+            after = ()
         found = [message for message in after if is_own(message, me) and self.is_part(message)]
         self.messages |= {text(message, "ts") for message in found if marked(message)}
         self.posts = merged(self.posts, found)

@@ -57,7 +57,7 @@ class Proposals:
     async def found(self, thread: Thread, nonce: str) -> PostId:
         """The post that was made although nobody told us."""
         if thread.root:
-            recent = await thread.replies()
+            recent = list((await thread.replies()).messages)
         else:
             page = await self.api.call(
                 self.api.sure.conversations_history(channel=thread.channel, limit=RECENT)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from adapters.slack.api import CALL_SECONDS, HASTY_SECONDS, Api, Json, Refused
 from adapters.slack.blocks import Part
@@ -13,13 +14,27 @@ from bot.errors import PermanentError, RateLimited, ThreadsightError, TransientE
 
 STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
 QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
-PAGES = 10
+PAGES, PAGE_ITEMS = 10, 200
+# Apps that are distributed outside Slack's marketplace get no more at once, and that once a minute
+# (docs.slack.dev/apis/web-api/rate-limits).
+CUT_ITEMS = 15
+CUT_SECONDS = 3600.0  # for which it is taken that nothing has changed about that
+PAGING = "paging"
+"""What such apps lack."""
 ERASE_TRIES = 5
 ERASE_PAUSE_SECONDS = 1.0
 ERASE_WAIT_SECONDS = 60.0  # the longest, whatever Slack asks for
 VANISHED = "The message that I was to answer is gone."
 
 log = logging.getLogger("threadsight.slack")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Messages of a thread, and whether those are all that were asked for."""
+
+    messages: tuple[Json, ...]
+    complete: bool = True
 
 
 class Thread:
@@ -152,26 +167,39 @@ class Thread:
         """Deletes a post of the bot; one that is gone already is no error."""
         await self.api.delete(self.channel, post)
 
-    async def replies(self, *, oldest: str | None = None, latest: str | None = None) -> list[Json]:
-        """The thread's messages between two timestamps, its root included, oldest first."""
+    async def replies(self, *, oldest: str | None = None, latest: str | None = None) -> Read:
+        """The thread's messages between two timestamps, its root included, oldest first.
+
+        Raises RateLimited when not even the first page comes.
+        """
         found: list[Json] = []
         cursor: str | None = None
-        for _ in range(PAGES):
-            page = await self.api.call(
-                self.api.sure.conversations_replies(
-                    channel=self.channel,
-                    ts=self.root,
-                    oldest=oldest,
-                    latest=latest,
-                    limit=200,
-                    cursor=cursor,
-                )
-            )
+        for number in range(PAGES):
+            try:
+                page = await self.page(oldest, latest, cursor)
+            except RateLimited:
+                if number == 0:
+                    raise
+                return Read(tuple(found), complete=False)
             found += items(page.get("messages"))
             cursor = text(table(page.get("response_metadata")), "next_cursor")
             if not cursor:
-                break
-        return found
+                return Read(tuple(found))
+            if len(items(page.get("messages"))) <= CUT_ITEMS:
+                self.api.lacks.close(PAGING, CUT_SECONDS)
+        return Read(tuple(found), complete=False)
+
+    async def page(self, oldest: str | None, latest: str | None, cursor: str | None) -> Json:
+        return await self.api.call(
+            self.api.sure.conversations_replies(
+                channel=self.channel,
+                ts=self.root,
+                oldest=oldest,
+                latest=latest,
+                limit=PAGE_ITEMS,
+                cursor=cursor,
+            )
+        )
 
 
 async def erase(api: Api, channel: str, posts: Sequence[PostId]) -> None:

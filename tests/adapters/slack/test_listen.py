@@ -8,7 +8,7 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from bot.domain import Scope
-from bot.errors import Outage, SetupError
+from bot.errors import Outage, RateLimited, SetupError, Unread
 from tests.adapters.slack.conftest import REPLY, Notebook, claim
 from tests.servers.slack import (
     BOT_USER,
@@ -251,15 +251,44 @@ async def test_what_the_thread_held_before_is_read_page_by_page(
     assert {message.kind for message in found} == {"context"}
 
 
-async def test_a_thread_that_cannot_be_read_holds_nothing(
+@pytest.mark.parametrize("reason", ["missing_scope", "not_in_channel"])
+async def test_a_thread_that_cannot_be_read_is_told(
+    slack: SlackServer, adapter: SlackAdapter, reason: str
+) -> None:
+    root = slack.post("look")
+    question = slack.post(MENTION, thread=root)
+    slack.fail("conversations.replies", Fault(error=reason))
+
+    with pytest.raises(Unread, match=r"scope|let me read"):
+        await adapter.earlier(claim(question, root=root).message)
+
+
+async def test_a_thread_that_is_cut_to_fifteen_messages_a_minute_is_read_that_far(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.cut = 15
+    root = slack.post("look")
+    replies = [slack.post(f"reply {number}", thread=root) for number in range(30)]
+    question = slack.post(MENTION, thread=root)
+
+    with pytest.raises(Unread, match="first 15 messages") as raised:
+        await adapter.earlier(claim(question, root=root).message)
+    with pytest.raises(Unread, match="ratelimited") as again:
+        await adapter.earlier(claim(question, root=root).message)
+
+    assert [message.id for message in raised.value.found] == [root, *replies[:14]]
+    assert again.value.found == ()
+
+
+async def test_a_thread_that_slack_puts_off_for_a_moment_is_read_later(
     slack: SlackServer, adapter: SlackAdapter
 ) -> None:
     root = slack.post("look")
     question = slack.post(MENTION, thread=root)
-    slack.fail("conversations.replies", Fault(error="missing_scope"), Fault(error="not_in_channel"))
+    slack.fail("conversations.replies", Fault(retry_after=10))
 
-    assert await adapter.earlier(claim(question, root=root).message) == []
-    assert await adapter.earlier(claim(question, root=root).message) == []
+    with pytest.raises(RateLimited):
+        await adapter.earlier(claim(question, root=root).message)
 
 
 async def test_a_root_has_nothing_before_it_and_slack_is_not_asked(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -11,9 +11,9 @@ from typing import ParamSpec, TypeVar
 
 from adapters.web.feed import Feed
 from adapters.web.memory import Memory
-from adapters.web.nouns import Json, Post, Said, Upload, reply_id
+from adapters.web.nouns import Json, Post, Said, Upload, card, reply_id
 from adapters.web.tables import spelled
-from bot.domain import Claim, Reply
+from bot.domain import Card, Claim, Reply
 from bot.errors import PermanentError, ThreadsightError
 
 MAX_TEXT = 100_000  # characters of a post; the bot reads no more
@@ -43,14 +43,23 @@ class Channel:
 
     # People
 
-    async def post(self, key: str, text: str, root: str | None, files: Sequence[str]) -> Post:
-        """Keeps what somebody posts, once for each key."""
+    async def post(
+        self,
+        key: str,
+        text: str,
+        root: str | None,
+        files: Sequence[str],
+        options: Mapping[str, str] | None = None,
+    ) -> Post:
+        """Keeps what somebody posts, once for each key; `options` hold for this question alone."""
         text = fitting(text)
         if not text.strip() and not files:
             raise PermanentError(NOTHING)
         if len(files) > MAX_FILES:
             raise PermanentError(f"A message takes up to {MAX_FILES} files; this one has more.")
-        post, new = await self.run(self.memory.add, key, text, root, tuple(files), self.now())
+        post, new = await self.run(
+            self.memory.add, key, text, root, tuple(files), self.now(), options
+        )
         if new:
             self.feed.publish("post", post.json)
         self.posted.set()
@@ -129,6 +138,10 @@ class Channel:
         await self.run(self.memory.unsay, tuple(questions))
         for question in questions:
             self.feed.publish("unsaid", {"id": reply_id(question), "question": question})
+
+    def tell(self, root: str, answer: Card) -> None:
+        """Shows every tab why a message is not answered; nobody keeps it."""
+        self.feed.publish("card", {"root": root, **card(answer)})
 
     def worry(self, sentence: str) -> None:
         """Tells every tab why the bot does not take in what is posted; empty when it does again."""

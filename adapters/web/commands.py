@@ -42,6 +42,7 @@ def command(text: str, root: str | None, uploads: tuple[Upload, ...]) -> Command
         text=words,
         attachments=pictures(uploads),
         options=options,
+        administrator=True,
     )
 
 

@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 
 from adapters.web.channel import Channel
-from adapters.web.nouns import CHANNEL, PLATFORM, WORKSPACE, Post
+from adapters.web.nouns import CHANNEL, PLATFORM, WORKSPACE, Post, question_of
 from bot.domain import Scope
 from bot.errors import Outage, ThreadsightError
 from bot.ports import Desk
@@ -68,14 +68,16 @@ class Delivery:
 
     async def hand_in(self, post: Post) -> None:
         async with asyncio.timeout(STORING_SECONDS):
-            await self.desk.accept(post.message)
+            refusal = await self.desk.accept(post.message)
         await self.channel.run(self.channel.memory.hear, post.id, post.revision)
+        if refusal is not None:
+            self.channel.tell(post.root, refusal)
 
     async def retract(self, number: int, root: str, gone: str) -> None:
         scope = Scope(PLATFORM, WORKSPACE, CHANNEL, root, gone)
         async with asyncio.timeout(STORING_SECONDS):
             replies = await self.desk.retract(scope)
-        await self.channel.unsay([each.removeprefix("reply-") for each in replies])
+        await self.channel.unsay([question_of(each) for each in replies])
         await self.channel.run(self.channel.memory.retracted, number)
 
 

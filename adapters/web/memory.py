@@ -3,7 +3,7 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,13 @@ class Memory:
     # People
 
     def add(
-        self, key: str, text: str, root: str | None, uploads: Sequence[str], now: float
+        self,
+        key: str,
+        text: str,
+        root: str | None,
+        uploads: Sequence[str],
+        now: float,
+        options: Mapping[str, str] | None = None,
     ) -> tuple[Post, bool]:
         """Keeps a post, once for each key; True when it is new."""
         with self.transaction() as db:
@@ -53,9 +59,17 @@ class Memory:
                 raise Gone(NO_THREAD)
             latest = db.execute("SELECT max(sent_at) FROM posts").fetchone()[0] or 0.0
             db.execute(
-                "INSERT INTO posts (id, key, root, text, sent_at) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO posts (id, key, root, text, sent_at, options) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 # No two posts of one moment: their order must hold everywhere.
-                (name, key, root or name, text, max(now, latest + 0.001)),
+                (
+                    name,
+                    key,
+                    root or name,
+                    text,
+                    max(now, latest + 0.001),
+                    json.dumps(dict(options or {})),
+                ),
             )
             self.attach(db, name, uploads)
             self.want(db, name)
@@ -119,6 +133,12 @@ class Memory:
             return found.fetchone() is not None
 
     # Files
+
+    def posted(self, key: str) -> Post | None:
+        """The post of this key, if there is one already."""
+        with self.transaction() as db:
+            row = db.execute("SELECT id FROM posts WHERE key = ?", (key,)).fetchone()
+            return self.post(db, row["id"]) if row else None
 
     def keep(self, came: Path, upload: Upload, now: float) -> None:
         """Takes over a file that was written into the folder."""
@@ -289,6 +309,7 @@ class Memory:
                 edited_at=row["edited_at"],
                 revision=row["revision"],
                 deleted=bool(row["deleted"]),
+                options=json.loads(row["options"]),
                 uploads=tuple(to_upload(each) for each in db.execute(files, (row["id"],))),
             )
             for row in rows

@@ -1,11 +1,13 @@
 """What the channel holds. Pure values, and the one form in which the page gets them."""
 
 import re
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bot.domain import Attachment, Button, Message, Reply, ThreadId
+from bot.domain import Attachment, Button, Card, Drawing, Message, Reply, ThreadId
 
 PLATFORM = "web"
 WORKSPACE = "local"
@@ -63,6 +65,8 @@ class Post:
     deleted: bool = False
     """True for a first post that is gone while its thread goes on."""
     uploads: tuple[Upload, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a button chose for this question alone."""
 
     @property
     def addressed(self) -> bool:
@@ -82,6 +86,7 @@ class Post:
             addressed=self.addressed,
             to_others=not self.addressed and OTHERS.match(self.text) is not None,
             edited_at=self.edited_at,
+            options=self.options,
         )
 
     @property
@@ -149,6 +154,11 @@ def reply_id(question: str) -> str:
     return f"reply-{question}"
 
 
+def question_of(reply: str) -> str:
+    """The post that a reply of this name answers."""
+    return reply.removeprefix("reply-")
+
+
 def attachment(upload: Upload) -> Attachment:
     """A file as the bot knows it."""
     return Attachment(
@@ -164,6 +174,22 @@ def attachment(upload: Upload) -> Attachment:
 def buttons(given: tuple[Button, ...]) -> list[Json]:
     """Buttons as the page gets them."""
     return [{"label": each.label, "token": each.token, "style": each.style} for each in given]
+
+
+def card(answer: Card) -> Json:
+    """A card as the page gets it."""
+    return {
+        "title": answer.title,
+        "text": answer.text,
+        "private": answer.private,
+        "buttons": buttons(answer.buttons),
+        "drawing": answer.drawing and drawing(answer.drawing),
+    }
+
+
+def drawing(given: Drawing) -> Json:
+    """A picture of ours, whole: nothing of it is kept here."""
+    return {"name": given.name, "alt": given.alt, "data": b64encode(given.data).decode()}
 
 
 def spoken(text: str) -> str:

@@ -12,10 +12,10 @@ from adapters.web import commands
 from adapters.web.channel import MAX_FILES, MAX_TEXT, Channel
 from adapters.web.feed import event
 from adapters.web.guard import Guard, middleware
-from adapters.web.nouns import BOT, PERSON, Invitation, Json, buttons
+from adapters.web.nouns import BOT, PERSON, Invitation, Json, Post, card, question_of
 from adapters.web.tables import spelled
 from adapters.web.uploads import Uploads
-from bot.domain import Card
+from bot.domain import Card, Person, Proposal
 from bot.errors import PermanentError
 from bot.ports import Desk
 
@@ -179,14 +179,33 @@ class Server:
         if command is None:
             return web.json_response(card(commands.UNKNOWN))
         async with asyncio.timeout(COMMAND_SECONDS):
-            return web.json_response(card(await self.desk.run(command)))
+            answer = await self.desk.run(command)
+        return web.json_response(await self.shown(answer))
 
     async def press(self, request: web.Request) -> web.Response:
-        """Presses a button."""
+        """Presses a button: what comes of it is a card, a post, or what everybody sees anyway."""
         token = string(await body_of(request), "token")
         async with asyncio.timeout(COMMAND_SECONDS):
-            answer = await self.desk.press(token, PERSON)
-        return web.json_response(card(answer) if answer else {})
+            answer = await self.desk.press(token, Person(PERSON, administrator=True))
+        if isinstance(answer, Proposal):
+            return web.json_response({"post": (await self.propose(token, answer)).json})
+        return web.json_response(await self.shown(answer) if answer else {})
+
+    async def shown(self, answer: Card) -> Json:
+        """A card, after what it says is gone is gone."""
+        await self.channel.unsay([question_of(post.id) for post in answer.erased])
+        return card(answer)
+
+    async def propose(self, token: str, proposal: Proposal) -> Post:
+        """Posts a question for the person, once for each button."""
+        key = f"ask-{token}"
+        if known := await self.channel.run(self.channel.memory.posted, key):
+            return known
+        files = [(await self.uploads.again(each.id)).id for each in proposal.attachments]
+        text = f"@{BOT} {proposal.text}".strip()
+        return await self.channel.post(
+            key, text, proposal.place.root or None, files, proposal.options
+        )
 
     def introduction(self) -> Json:
         """What a tab must know before anything else."""
@@ -246,8 +265,3 @@ def strings(body: Json, name: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise PermanentError(UNREADABLE)
     return [spelled(each) for each in value]
-
-
-def card(answer: Card) -> Json:
-    """A card as the page gets it."""
-    return {"title": answer.title, "text": answer.text, "buttons": buttons(answer.buttons)}

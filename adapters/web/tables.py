@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS posts (
     revision INTEGER NOT NULL DEFAULT 1,
     wanted INTEGER NOT NULL DEFAULT 0,  -- the revision that the bot is to hear of; 0 for none
     heard INTEGER NOT NULL DEFAULT 0,   -- the revision that the bot has stored
-    deleted INTEGER NOT NULL DEFAULT 0
+    deleted INTEGER NOT NULL DEFAULT 0,
+    options TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX IF NOT EXISTS posts_root ON posts (root, number);
 CREATE INDEX IF NOT EXISTS posts_unheard ON posts (number) WHERE heard < wanted;
@@ -70,10 +71,18 @@ def connect(file: Path) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA secure_delete = ON")
         db.executescript(TABLES)
+        bring_up_to_date(db)
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Gives a file of an earlier version the columns that it lacks."""
+    there = {row["name"] for row in db.execute("PRAGMA table_info(posts)")}
+    if "options" not in there:
+        db.execute("ALTER TABLE posts ADD COLUMN options TEXT NOT NULL DEFAULT '{}'")
 
 
 def inode(file: Path) -> int:

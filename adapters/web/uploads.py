@@ -3,15 +3,17 @@
 import asyncio
 import re
 import secrets
+import shutil
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import StreamReader
 
 from adapters.web.channel import Channel
-from adapters.web.memory import AWAY
+from adapters.web.memory import AWAY, NO_UPLOAD, Gone
 from adapters.web.nouns import Upload
 from bot.errors import Outage, PermanentError, PictureUnseen
 
@@ -71,6 +73,19 @@ class Uploads:
             part, await self.channel.run(self.examine, part, plain(file.name))
         )
 
+    async def again(self, name: str) -> Upload:
+        """One more of a file that is here already: a post takes its files along when it goes."""
+        known = await self.channel.run(self.channel.memory.upload, name)
+        if known is None:
+            raise Gone(NO_UPLOAD)
+        part = await self.channel.run(self.part)
+        try:
+            path = self.channel.memory.path_of(known.id)
+            await asyncio.to_thread(copied, path, part)
+            return await self.channel.keep(part, replace(known, id=secrets.token_hex(8)))
+        finally:
+            await asyncio.shield(asyncio.to_thread(removed, part))
+
     async def copy(self, name: str, content: StreamReader, part: Path) -> int:
         """Writes what comes to the disk, never more than is allowed."""
         size = 0
@@ -117,6 +132,16 @@ def removed(part: Path) -> None:
     """Leaves nothing of a file that did not come whole; what cannot be removed now goes at the next start."""
     with suppress(OSError):
         part.unlink(missing_ok=True)
+
+
+def copied(path: Path, part: Path) -> None:
+    """Copies a file; raises Gone when it is not there any more."""
+    try:
+        shutil.copyfile(path, part)
+    except FileNotFoundError as error:
+        raise Gone(NO_UPLOAD) from error
+    except OSError as error:
+        raise Outage(AWAY) from error
 
 
 def sniffed(data: bytes) -> str:

@@ -47,7 +47,7 @@ export function upload(file, progress) {
   return { done, abort: () => request.abort() };
 }
 
-const EVENTS = ["picture", "post", "gone", "reply", "words", "unsaid", "trouble", "reset"];
+const EVENTS = ["picture", "post", "gone", "reply", "words", "unsaid", "trouble", "reset", "card"];
 const HIDDEN_MS = 10_000; // browsers allow few connections to one host, so hidden tabs give theirs back
 const PATIENCE_MS = [300, 1000, 2000, 4000];
 

@@ -46,6 +46,7 @@ function heard(name, fact) {
   else if (name === "words") grown(fact);
   else if (name === "unsaid") known.replies.delete(fact.question);
   else if (name === "trouble") worry(fact.text);
+  else if (name === "card") return showCard(fact.root, fact);
   else if (name === "reset") {
     cards = [];
     toast(fact.text);
@@ -133,7 +134,7 @@ function showThread(posts) {
     aside(post.number);
     wanted.push([post.id, () => postView("thread", actions), [post]]);
     const reply = known.replies.get(post.id);
-    if (reply) wanted.push([reply.id, () => replyView({ card: (card) => showCard(post.root, card) }), [reply]]);
+    if (reply) wanted.push([reply.id, () => replyView({ card: (card) => showCard(post.root, card), asked: posted }), [reply]]);
   }
   aside();
   reconcile($("thread-posts"), views.thread, wanted);
@@ -330,7 +331,13 @@ function showCard(root, card) {
     show();
     if (!root || root === open) invite(root ? threadWriting(root) : writing);
   };
-  const view = cardView(card, { card: (next) => showCard(root, next), dismiss });
+  const asked = (post) => {
+    // Its pictures are in the question now.
+    (root ? threadWriting(root) : writing).empty();
+    dismiss();
+    posted(post);
+  };
+  const view = cardView(card, { card: (next) => showCard(root, next), asked, dismiss });
   const shown = { key: `card:${Date.now()}:${cards.length}`, root, view, after: posts.at(-1)?.number ?? 0 };
   cards.push(shown);
   if (root && root !== open) return;
@@ -338,6 +345,14 @@ function showCard(root, card) {
   else showChannel(posts);
   view.el.scrollIntoView({ block: "nearest" });
   $("said").textContent = `${card.title}: ${plain(card.text)}`;
+}
+
+/** Shows a question that a button posted. */
+function posted(post) {
+  if (!known.posts.has(post.id)) known.posts.set(post.id, post);
+  show();
+  if (open !== post.root) openThread(post.root);
+  requestAnimationFrame(() => requestAnimationFrame(() => ($("thread-scroll").scrollTop = $("thread-scroll").scrollHeight)));
 }
 
 /** Posts where it was written, whatever is open by then; `root` is null for the channel. */

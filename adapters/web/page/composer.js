@@ -5,6 +5,8 @@ import { grow } from "./views.js";
 
 const COMMANDS = [
   { insert: "/estimate ", label: "/estimate", text: "what a question would cost, with the attached pictures or a size" },
+  { insert: "/vision usage", label: "/vision usage", text: "what was spent, today and this month" },
+  { insert: "/vision settings", label: "/vision settings", text: "model, detail, budgets and more: what holds here, and changing it" },
   { insert: "/vision help", label: "/vision help", text: "what can be asked, and what a model is weak at" },
 ];
 const PEOPLE = [{ insert: "@threadsight ", label: "@threadsight", text: "answers questions about pictures" }];
@@ -281,6 +283,7 @@ export function composer({ place, draft, label, placeholder, limits, submit }) {
   return {
     el: form,
     attach,
+    empty: clear,
     complain,
     choose: () => chooser.click(),
     mention,

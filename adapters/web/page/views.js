@@ -232,6 +232,15 @@ export function replyView(actions) {
   return { el: node, update };
 }
 
+/** A picture that the bot drew; it stays as long as its card. */
+function drawingView({ name, alt, data }) {
+  const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+  const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  const picture = el("img", { src: address, alt, decoding: "async" });
+  const button = el("button", { type: "button", class: "drawing", "aria-label": `Enlarge: ${alt}`, onclick: () => enlarge(address, { name }, button) }, picture);
+  return button;
+}
+
 const ICONS = { Stop: "stop", "Try again": "again" };
 
 function pressView(button, actions) {
@@ -239,8 +248,9 @@ function pressView(button, actions) {
   node.addEventListener("click", async () => {
     node.disabled = true;
     try {
-      const card = await api.press(button.token);
-      if (card.text || card.title) actions.card(card, node);
+      const came = await api.press(button.token);
+      if (came.post) return actions.asked(came.post);
+      if (came.text || came.title) actions.card(came, node);
       // What it stood for is on its way; the button may be needed again if nothing comes of it.
       setTimeout(() => (node.disabled = false), 3000);
     } catch (error) {
@@ -260,6 +270,7 @@ export function cardView(card, actions) {
     { class: "card", tabIndex: -1, "aria-label": card.title || "Answer" },
     el("header", {}, el("span", { class: "private" }, icon("lock"), "Only you can see this"), iconButton("close", "Dismiss", () => actions.dismiss())),
     card.title ? el("h3", {}, card.title) : null,
+    card.drawing ? drawingView(card.drawing) : null,
     text,
     card.buttons?.length ? el("div", { class: "row" }, card.buttons.map((each) => pressView(each, actions))) : null,
   );

@@ -1,7 +1,7 @@
 """The page's server with a desk that remembers, and a tab."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,17 @@ import pytest
 
 from adapters.web import WebAdapter
 from bot import images
-from bot.domain import Card, Claim, Command, Message, PostId, Scope, ThreadId
+from bot.domain import (
+    Card,
+    Claim,
+    Command,
+    Message,
+    Person,
+    PostId,
+    Proposal,
+    Scope,
+    ThreadId,
+)
 from bot.errors import ThreadsightError
 from tests.adapters.contract import png
 from tests.adapters.web.tab import WAIT_SECONDS, Tab
@@ -29,12 +39,17 @@ class Notebook:
     failures: list[Exception] = field(default_factory=list)
     """What the next acceptances and retractions raise."""
     card: Card = field(default_factory=lambda: Card("Estimate", "About **$0.01**."))
+    refused: Card | None = None
+    """What messages are refused with."""
+    proposal: Proposal | None = None
+    """What the button `ask` brings."""
     refusal: ThreadsightError | None = None
     """What commands raise."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def accept(self, message: Message) -> None:
+    async def accept(self, message: Message) -> Card | None:
         await self.note(lambda: self.messages.append(message))
+        return self.refused
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
         await self.note(lambda: self.scopes.append(scope))
@@ -52,9 +67,17 @@ class Notebook:
         self.commands.append(command)
         return self.card
 
-    async def press(self, button: str, person: str) -> Card | None:
-        self.presses.append((button, person))
+    async def press(self, button: str, person: Person) -> Card | Proposal | None:
+        self.presses.append((button, person.id))
+        if button == "ask":
+            return self.proposal
         return Card("Too late", "It is answered.") if button == "late" else None
+
+    async def read_up_to(self, platform: str, workspace: str) -> Mapping[str, str]:
+        return {}
+
+    async def note_read(self, platform: str, workspace: str, channel: str, message: str) -> None:
+        pass
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(WAIT_SECONDS), self.changed:

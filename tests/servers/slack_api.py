@@ -62,8 +62,11 @@ class WebApi(Workspace):
                 return limited(wait)
             if fault is not None and fault.error:
                 raise Refusal(fault.error)
-            self.authorise(method, request, args)
-            answer = {"ok": True} | self.answer(method, args)
+            if method == "oauth.v2.access":
+                answer = {"ok": True} | self.exchange(request, args)
+            else:
+                self.authorise(method, request, args)
+                answer = {"ok": True} | self.answer(method, args)
         except Refusal as refusal:
             answer = {"ok": False, "error": refusal.code, **refusal.more}
         self.moved()
@@ -117,6 +120,9 @@ class WebApi(Workspace):
             return
         if token not in self.bot_tokens:
             raise Refusal("invalid_auth")
+        place = self.channels.get(str(args.get("channel") or args.get("channel_id")))
+        if place is not None and not self.works_in(token, place.team):
+            raise Refusal("channel_not_found")
         needed = rules.SCOPES.get(method, "")
         if method.startswith("conversations."):
             needed = rules.HISTORY[str(args.get("channel", "C"))[0]]
@@ -142,6 +148,7 @@ class WebApi(Workspace):
             "files.getUploadURLExternal": self.begin_upload,
             "files.completeUploadExternal": self.complete_upload,
             "agents.sessions.setStatus": self.set_session,
+            "users.info": self.user_info,
         }
         if method not in known or method in self.unknown:
             raise Refusal("unknown_method")

@@ -21,6 +21,7 @@ SCOPES = {
     "chat.stopStream": "chat:write",
     "assistant.threads.setStatus": "chat:write",
     "chat.postEphemeral": "chat:write",
+    "users.info": "users:read",
     "files.info": "files:read",
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",

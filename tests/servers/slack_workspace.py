@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.servers import slack_rules as rules
+from tests.servers.slack_http import HttpDelivery
+from tests.servers.slack_installs import Installs
 from tests.servers.slack_rules import Json
 
 LOOK_SECONDS = 0.02  # The bot tells nobody of what it does in its own process.
@@ -64,6 +66,7 @@ class Channel:
     member: bool = True
     archived: bool = False
     messages: dict[str, Json] = field(default_factory=dict)
+    team: str = TEAM
 
 
 @dataclass(slots=True)
@@ -81,10 +84,12 @@ class Delivery:
     """What came with the acknowledgement, such as a form's mistakes."""
 
 
-class Workspace:
-    """One workspace, with one app in it, which hears over Socket Mode."""
+class Workspace(HttpDelivery, Installs):
+    """One workspace, with one app in it, which hears over Socket Mode or HTTP."""
 
     def __init__(self) -> None:
+        HttpDelivery.__init__(self)
+        Installs.__init__(self)
         self.bot_tokens = {BOT_TOKEN}
         self.app_tokens = {APP_TOKEN}
         self.scopes = SCOPES
@@ -340,14 +345,20 @@ class Workspace:
 
     def event(self, event: Json, **more: object) -> Delivery:
         """Tells the app of something, in the envelope of the Events API."""
+        place = self.channels.get(str(event.get("channel")))
+        team = TEAM if place is None else place.team
+        whole = team in self.members
+        organisation = {"enterprise_id": self.members.get(team), "is_enterprise_install": whole}
         body = {
             "type": "event_callback",
-            "team_id": TEAM,
+            "team_id": team,
             "api_app_id": "A0APP",
             "event": event,
             "event_id": f"Ev{secrets.token_hex(5)}",
             "event_time": int(time.time()),
-            "authorizations": [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}],
+            "authorizations": [
+                {"team_id": team, "user_id": BOT_USER, "is_bot": True, **organisation}
+            ],
         }
         return self.send("events_api", body | more)
 
@@ -393,6 +404,9 @@ class Workspace:
 
     async def deliver(self, delivery: Delivery) -> None:
         """To one of the open sockets; again when no acknowledgement comes, events only."""
+        if self.request_url:
+            await self.deliver_by_http(delivery)
+            return
         again = delivery.kind == "events_api"
         while delivery.acked_at is None and delivery.sent < (4 if again else 1):
             await self.connected.wait()

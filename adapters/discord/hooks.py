@@ -5,6 +5,7 @@ discord.py has no part in it: an acknowledgement may not wait for a rate limit o
 """
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -170,10 +171,10 @@ def body(payload: Json, files: Sequence[File]) -> dict[str, Any]:
         return {"json": payload} if payload else {}
     form = aiohttp.FormData(quote_fields=False)
     form.add_field("payload_json", json.dumps(payload), content_type="application/json")
-    for number_, file in enumerate(files):
+    for each, file in enumerate(files):
         form.add_field(
-            f"files[{number_}]",
-            file.data,
+            f"files[{each}]",
+            io.BytesIO(file.data),
             filename=file.name,
             content_type="application/octet-stream",
         )

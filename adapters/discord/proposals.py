@@ -18,6 +18,7 @@ from adapters.discord.markup import File, described
 from adapters.discord.places import DIRECT, Place
 from adapters.discord.questions import WHOLE, file_name, heading, question_post
 from adapters.discord.refusals import Refused
+from adapters.discord.render import legible
 from adapters.discord.rest import Rest
 from adapters.discord.spot import SILENT
 from adapters.discord.wire import Json, items, snowflake, string
@@ -66,7 +67,7 @@ class Proposals:
 
         `original` says whether the interaction's own message is still free, and seen by all.
         """
-        if not proposal.text.strip():
+        if not legible(proposal.text):
             return Asked(False, Card("", NO_QUESTION))
         if interaction.may_post and (place := place_for(interaction, proposal)) is not None:
             try:

@@ -1,9 +1,11 @@
 """Requests to Discord's API: discord.py minds the rate limits, this bounds, retries and translates."""
 
 import asyncio
+import io
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from json import JSONDecodeError, dumps, loads
 from typing import Any, cast
 
@@ -167,7 +169,9 @@ class Rest:
         http = await self._opened()
         more: dict[str, Any] = {}
         if files:
-            more["form"] = form(json, files)
+            streams = [io.BytesIO(file.data) for file in files]
+            more["form"] = form(json, files, streams)
+            more["files"] = [_Rewound(streams)]
         elif json is not None:
             more["json"] = json
         if query is not None:
@@ -199,14 +203,27 @@ class Rest:
         return http
 
 
-def form(json: object, files: Sequence[File]) -> "list[dict[str, object]]":
+@dataclass(frozen=True, slots=True)
+class _Rewound:
+    """What discord.py asks to start anew before each try of its own."""
+
+    streams: Sequence[io.BytesIO]
+
+    def reset(self, *, seek: object) -> None:
+        for stream in self.streams:
+            stream.seek(0)
+
+
+def form(
+    json: object, files: Sequence[File], streams: Sequence[io.BytesIO]
+) -> "list[dict[str, object]]":
     """A request with files, as discord.py takes its parts."""
     parts: list[dict[str, object]] = [{"name": "payload_json", "value": dumps(json)}]
-    for each, file in enumerate(files):
+    for each, (file, stream) in enumerate(zip(files, streams, strict=True)):
         parts.append(
             {
                 "name": f"files[{each}]",
-                "value": file.data,
+                "value": stream,
                 "filename": file.name,
                 "content_type": "application/octet-stream",
             }

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 COMMAND, COMPONENT, SUBMISSION = 2, 3, 5
 MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, MODAL = 4, 5, 6, 7, 9
-EPHEMERAL, LOADING = 1 << 6, 1 << 7
+NO_PREVIEWS, EPHEMERAL, LOADING = 1 << 2, 1 << 6, 1 << 7
 ACKNOWLEDGE_SECONDS = 3.0
 TOKEN_SECONDS = 900.0
 FOLLOW_UPS = 5  # of an app that is not in the place
@@ -279,7 +279,8 @@ class Interactions:
         message["attachments"] = [*kept, *new]
         message["content"] = (payload.get("content", message["content"]) or "").strip()
         message["components"] = payload.get("components", message["components"])
-        message["flags"] &= ~LOADING
+        # Of its flags an edit may change only this one.
+        message["flags"] = (message["flags"] & ~LOADING) | (payload.get("flags", 0) & NO_PREVIEWS)
         self._world._published(message, payload)
 
     def _checked(self, message: Json, payload: Json, files: list[tuple[str, bytes]]) -> None:

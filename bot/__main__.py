@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from bot import commands, images, logs
+from bot import commands, images, logs, rules, tokens
 from bot.command_line.asking import ask, estimate
 from bot.command_line.examining import examine, migrate_now, usage
 from bot.command_line.printing import complain
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         images.require_safe_decoders()
         settings = Settings.read()
+        tokens.learn(rules.read(settings.prices))
         code: int = asyncio.run(parsed.run(parsed, settings))
         print(end="", flush=True)
         return code

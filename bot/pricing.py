@@ -6,6 +6,7 @@ name, whatever the endpoint's address; nothing here ever asks a network.
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ MILLION = 1_000_000
 MOST_INPUT = 2**22  # tokens; more than any model reads
 # Longer than any model's name; the library remembers each name that it did not find.
 MAX_NAME_CHARS = 200
+PICTURE = "picture"
+"""The key of a model's picture rule, which `bot.rules` reads."""
 KEYS = ("input", "output", "cached", "cache_write")
 # What a provider appends to a model's name for its release: `-2025-08-07` or `-20250807`.
 RELEASE = re.compile(r"-20\d\d-?\d\d-?\d\d$")
@@ -256,22 +259,34 @@ def release() -> str:
 
 def read_file(path: Path) -> dict[str, Price]:
     """The installer's prices; raises SetupError that names the file, the key and the mend."""
+    return {
+        model.strip().lower(): read_price(path, model, entry)
+        for model, entry in entries(path).items()
+        # Who tells only how a model counts pictures leaves its price to the list.
+        if not (isinstance(entry, dict) and set(entry) == {PICTURE})
+    }
+
+
+def entries(path: Path) -> dict[str, object]:
+    """What the file says of each model, in TOML where its name ends so, else in JSON."""
+    kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"
     try:
-        content = json.loads(
-            path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal
+        text = path.read_text(encoding="utf-8")
+        content = (
+            tomllib.loads(text, parse_float=Decimal)
+            if kind == "TOML"
+            else json.loads(text, parse_float=Decimal)
         )
     except OSError as error:
         raise SetupError(f"BOT_PRICES names {path}, which cannot be read.") from error
     except (ValueError, RecursionError) as error:
-        raise SetupError(f"BOT_PRICES names {path}, which is not JSON in UTF-8.") from error
+        raise SetupError(f"BOT_PRICES names {path}, which is not {kind} in UTF-8.") from error
     if not isinstance(content, dict):
         raise SetupError(
             f'{path} should hold {{"model": {{"input": 0.2, "output": 1.2}}}}, '
             "in USD per million tokens."
         )
-    return {
-        model.strip().lower(): read_price(path, model, entry) for model, entry in content.items()
-    }
+    return content
 
 
 def read_price(path: Path, model: str, entry: object) -> Price:
@@ -280,8 +295,9 @@ def read_price(path: Path, model: str, entry: object) -> Price:
         raise SetupError(
             f'{path}: "{model}" should hold "input" and "output", in USD per million tokens.'
         )
-    if unknown := sorted(set(entry) - set(KEYS)):
-        raise SetupError(f'{path}: "{model}" has "{unknown[0]}"; it takes {", ".join(KEYS)}.')
+    if unknown := sorted(set(entry) - {*KEYS, PICTURE}):
+        takes = ", ".join((*KEYS, PICTURE))
+        raise SetupError(f'{path}: "{model}" has "{unknown[0]}"; it takes {takes}.')
     if missing := [key for key in KEYS[:2] if entry.get(key) is None]:
         raise SetupError(f'{path}: "{model}" lacks "{missing[0]}", in USD per million tokens.')
     plain = read_amount(path, model, "input", entry["input"])
@@ -295,8 +311,9 @@ def read_price(path: Path, model: str, entry: object) -> Price:
 
 def read_amount(path: Path, model: str, key: str, value: object) -> Decimal:
     """USD per million tokens, as a number or a string."""
+    number = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
     try:
-        amount = Decimal(value) if isinstance(value, str | Decimal) else None
+        amount = Decimal(str(value)) if number else None
     except InvalidOperation:
         amount = None
     # A thousand times the dearest model there is: what is more is a slip.

@@ -36,6 +36,8 @@ CLEARER = Fraction(5, 4)
 def rule(model: str) -> "Rule":
     """How this model counts pictures; an unknown model gets a rule that counts nothing."""
     name = plain(model)
+    if own := LEARNT.get(model.strip().lower()) or LEARNT.get(name):
+        return own
     if name in DOCUMENTED:
         return DOCUMENTED[name]
     if name in ASSUMED:
@@ -46,6 +48,12 @@ def rule(model: str) -> "Rule":
 def parts(width: int, height: int, model: str, detail: Detail) -> tuple[Size, ...]:
     """The sizes of the parts into which a very long picture is cut where that is allowed; else its own."""
     return rule(model).parts(width, height, detail)
+
+
+def learn(rules: Mapping[str, "Rule"]) -> None:
+    """Takes in the installer's rules, by model, once when a process starts; they go before the documented ones."""
+    LEARNT.clear()
+    LEARNT.update({model.strip().lower(): rule for model, rule in rules.items()})
 
 
 def text(words: str, model: str = "") -> int:
@@ -198,6 +206,8 @@ class Rule:
         return self.table.get(detail, self.table["high"])
 
 
+# What `learn` was told: the one thing here that is not a constant, and fixed once a process serves.
+LEARNT: dict[str, Rule] = {}
 TILE = 512
 PATCH = 32
 LOW = Level("low-512", PATCH, side=512)

@@ -27,6 +27,7 @@ STORE_SECONDS = 10.0
 HEALTH_SECONDS = 3.0
 HEALTHY_SECONDS = 1.0  # how long an answer to the question after our health holds
 IDLE_SECONDS = 75.0
+LINGER_SECONDS = 1.0  # for whoever still sends what was refused
 GRACE_SECONDS = 5.0
 
 UNSIGNED = "This request does not carry Slack's signature."
@@ -81,6 +82,7 @@ class Address:
             # The signature is of the bytes as they came, and what is packed may unpack to anything.
             auto_decompress=False,
             keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
             shutdown_timeout=GRACE_SECONDS,
         )
         await runner.setup()

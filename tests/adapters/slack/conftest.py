@@ -22,7 +22,7 @@ from bot.domain import (
     Scope,
     ThreadId,
 )
-from bot.errors import ThreadsightError
+from bot.errors import Outage, ThreadsightError
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, CHANNEL, TEAM, SlackServer
 
 REPLY = Reply(text="A red square.", footer=("1,203 in · 42 out · $0.0034", "thread $0.01"))
@@ -43,6 +43,10 @@ class Notebook:
     answer: Card | Exception = field(default_factory=lambda: Card("Estimate", "About **$0.01**."))
     waits: asyncio.Event | None = None
     """Until this is set, nothing is stored."""
+    waiting: int = 0
+    """So many wait for that."""
+    away: bool = False
+    """Whether the database does not answer."""
     refusal: Card | None = None
     """What the authors of messages are told."""
     pressed: Card | Proposal | Exception | None = field(
@@ -52,6 +56,7 @@ class Notebook:
 
     async def accept(self, message: Message) -> Card | None:
         if self.waits is not None:
+            self.waiting += 1
             await self.waits.wait()
         if self.failures:
             raise self.failures.pop(0)
@@ -72,6 +77,8 @@ class Notebook:
         return []
 
     async def last_seen(self, platform: str) -> float | None:
+        if self.away:
+            raise Outage("The database is away.")
         return None
 
     async def run(self, command: Command) -> Card:

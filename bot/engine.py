@@ -13,6 +13,7 @@ from bot.access import Access, Asks, Lists
 from bot.commands import Commands, Estimator
 from bot.desk import Desk
 from bot.domain import Ask, ThreadId
+from bot.images import Darkroom, Options
 from bot.model import ChatCompletions, Load, Shelf, links_allowed
 from bot.offline import OfflineServer
 from bot.ports import Adapter, Store
@@ -95,6 +96,10 @@ async def assembled(
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         model = client(settings, session, url, prices, Shelf(store.load).load)
         adapters = {} if adapters is None else adapters
+        darkroom = Darkroom(
+            Options(settings.animations, settings.split_tall), max_bytes=settings.max_file_bytes
+        )
+        stack.callback(darkroom.close)
         base = terms_of(settings)
         access = Access(lists_of(settings), asking(adapters))
         estimator = Estimator(
@@ -104,10 +109,13 @@ async def assembled(
             Prices.load(settings.prices) if offline_only else prices,
             max_file_bytes=settings.max_file_bytes,
             history_tokens=settings.history_tokens,
+            darkroom=darkroom,
         )
         commands = Commands(store, base, prices, access, estimator, utc_now)
         policy = Policy(base, settings.max_file_bytes, settings.history_tokens)
-        responder = Responder(store, model, adapters, prices, policy, commands, access, utc_now)
+        responder = Responder(
+            store, model, adapters, prices, policy, commands, access, utc_now, darkroom
+        )
         yield Engine(
             settings, store, prices, responder, adapters, commands, access, offline_only, server
         )

@@ -1,69 +1,77 @@
 """A thread's pictures, fetched, prepared and kept: each once, and each fails alone."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 
 import structlog
 
-from bot import history, images, tokens
-from bot.domain import Ask, Claim, Image, Picture
+from bot import history, tokens
+from bot.domain import Ask, Claim, Image, Picture, StoredImage
 from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
 from bot.history import Fitted
+from bot.images import Darkroom
 from bot.ports import Adapter, Store
+from bot.tokens import Rule
 
 # Failures after which a file that cannot be fetched is given up, and the rest answered.
 PATIENCE = 1
-FILES_AT_ONCE = 4  # in memory, whole, in this process
-DECODERS = 2  # threads that decode; more would take memory and no less time
+BYTES_AT_ONCE = 100_000_000  # of originals, in memory, in this process
+USUAL_BYTES = 5_000_000  # of a file whose platform does not tell its size
+# Preparing may stop at a size a little under the target, where the decoder has one for nothing.
+NEARLY = 0.97
+# A kept form with so many times the pixels that the model can use is worth a smaller one.
+WASTEFUL = 2
 BROKE = "I broke down over this file; post it again as a PNG or JPEG"
 GONE = "the original is gone, so this smaller form is what I have"
-
+FROM_KEPT = "made from the form that I kept, since the original is gone"
 
 log = structlog.get_logger("threadsight.looking")
+
+
+class Lost(PictureUnseen):
+    """The platform does not give the original, and never will."""
 
 
 class Eyes:
     """Sees to it that every picture of a thread is kept in the form that the model can use."""
 
-    def __init__(
-        self, store: Store, adapters: Mapping[str, Adapter], *, max_file_bytes: int
-    ) -> None:
+    def __init__(self, store: Store, adapters: Mapping[str, Adapter], darkroom: Darkroom) -> None:
         self.store = store
         self.adapters = adapters
-        self.max_file_bytes = max_file_bytes
-        self.files = asyncio.Semaphore(FILES_AT_ONCE)
-        self.decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="eyes")
+        self.darkroom = darkroom
+        self.desk = Scales(BYTES_AT_ONCE)
+        self.preparing: dict[tuple[str, ...], asyncio.Task[tuple[Image, ...]]] = {}
 
     async def look(self, claim: Claim, ask: Ask) -> set[int]:
         """Fetches, prepares and keeps every picture that is not kept yet, several at once.
 
-        Returns the numbers of those that should be larger now, and whose originals are gone.
+        Returns the numbers of those of which there is news: their originals are gone, or will not do.
         """
-        gone: set[int] = set()
+        news: set[int] = set()
         pictures = await self.store.pictures(claim)
         try:
             async with asyncio.TaskGroup() as group:
                 for picture in pictures:
                     if picture.pending:
                         group.create_task(self.look_at(claim, picture, ask))
-                    elif too_small(picture, ask):
-                        group.create_task(self.look_again(claim, picture, ask, gone))
+                    elif fits_badly(picture, ask):
+                        group.create_task(self.look_again(claim, picture, ask, news))
         except ExceptionGroup as errors:
             raise first(errors) from errors
-        return gone
+        return news
 
     async def missing(self, fitted: Fitted) -> list[int]:
         """The pictures whose bytes are no longer there as they were stored."""
         numbers = []
         for picture in (p for turn in fitted.turns for p in turn.pictures if p.visible):
-            if picture.image is not None:
-                try:
-                    await self.store.load(picture.image.key)
-                except PictureUnseen:
-                    numbers.append(picture.number)
+            try:
+                for image in picture.images:
+                    await self.store.load(image.key)
+            except PictureUnseen:
+                numbers.append(picture.number)
         return numbers
 
     async def turn_away(self, claim: Claim) -> list[Picture]:
@@ -83,7 +91,7 @@ class Eyes:
             await self.store.note(claim, picture.number, "linked")
             return
         try:
-            image = await self.prepared(picture, ask)
+            images = await self.from_original(claim, picture, ask)
         except PictureUnseen as error:
             await self.leave_out(claim, [picture.number], error.sentence)
         except PermanentError:
@@ -99,41 +107,188 @@ class Eyes:
             else:
                 raise
         else:
-            await self.store.keep(claim, picture.number, image)
+            await self.keep(claim, picture, images)
 
-    async def look_again(self, claim: Claim, picture: Picture, ask: Ask, gone: set[int]) -> None:
-        """Makes a larger form of a kept picture from its original, while its platform still has it."""
+    async def look_again(self, claim: Claim, picture: Picture, ask: Ask, news: set[int]) -> None:
+        """Shows a kept picture in the form that holds now: kept before, made anew, or as it is."""
+        form = rule_of(ask).form(history.detail_of(picture, ask))
+        if any(parts[0].key.form == form for parts in picture.forms):
+            await self.store.recall(claim, picture.number, form)
+            return
         try:
-            image = await self.prepared(picture, ask)
-        except PictureUnseen:
-            await self.store.note(claim, picture.number, f"{picture.receipt}; {GONE}")
-            gone.add(picture.number)
+            images = await self.anew(claim, picture, ask)
+        except Lost:
+            await self.say(claim, picture, GONE, news)
         except Exception as error:
             # Whatever ails the original: what is kept already serves, so the answer goes on
             # without it, and the next question tries again.
-            log.warning("not larger", number=picture.number, reason=type(error).__name__)
+            log.warning("as it was", number=picture.number, reason=type(error).__name__)
         else:
-            await self.store.keep(claim, picture.number, image)
+            await self.keep(claim, picture, images)
+            if images and FROM_KEPT in images[0].receipt:
+                news.add(picture.number)
 
-    async def prepared(self, picture: Picture, ask: Ask) -> Image:
-        """The picture in the form that the model's rule wants; decoded in a thread."""
-        adapter = self.adapters[picture.message.thread.platform]
-        async with self.files:
-            data = await adapter.fetch(picture.message, picture.attachment)
-            detail = history.detail_of(picture, ask)
-            prepare = partial(images.prepare, max_bytes=self.max_file_bytes)
-            running = asyncio.get_running_loop()
-            return await running.run_in_executor(self.decoders, prepare, data, ask.model, detail)
+    async def anew(self, claim: Claim, picture: Picture, ask: Ask) -> tuple[Image, ...]:
+        """Another form of a picture: from its original, while its platform has it, else from the largest kept."""
+        larger = largest(picture)
+        if GONE not in picture.receipt and FROM_KEPT not in picture.receipt:
+            try:
+                return await self.from_original(claim, picture, ask)
+            except Lost:
+                if not reaches(larger[0], picture, ask):
+                    raise
+        return await self.from_kept(picture, larger, ask)
+
+    async def from_original(self, claim: Claim, picture: Picture, ask: Ask) -> tuple[Image, ...]:
+        """The picture as the model can use it, from the file itself; nothing when it is shown already.
+
+        The same file is prepared once in a workspace, whoever posts it and however many ask at once.
+        """
+        place = picture.message.thread
+        adapter = self.adapters[place.platform]
+        rule, detail = rule_of(ask), history.detail_of(picture, ask)
+        form = rule.form(detail)
+        async with self.desk.room_for(picture.attachment.size or USUAL_BYTES):
+            try:
+                data = await adapter.fetch(picture.message, picture.attachment)
+            except PictureUnseen as error:
+                raise Lost(error.sentence) from error
+            source = await self.darkroom.source(data)
+            if await self.store.recall(claim, picture.number, form, source=source):
+                return ()
+            return await self.once(
+                (place.platform, place.workspace, source, form),
+                lambda: self.darkroom.prepare(data, rule, detail, source),
+            )
+
+    async def from_kept(
+        self, picture: Picture, parts: Sequence[StoredImage], ask: Ask
+    ) -> tuple[Image, ...]:
+        """A smaller form of a picture from its largest kept one."""
+        detail = history.detail_of(picture, ask)
+        images = []
+        for part in parts:
+            data = await self.store.load(part.key)
+            [image] = await self.darkroom.prepare(data, rule_of(ask), detail)
+            images.append(image)
+        told = f"{picture.receipt.removesuffix(f'; {FROM_KEPT}')}; {FROM_KEPT}"
+        width, height = picture.width or images[0].width, picture.height or images[0].height
+        return tuple(
+            replace(each, original_width=width, original_height=height, receipt=told, source="")
+            for each in images
+        )
+
+    async def once(
+        self,
+        key: tuple[str, ...],
+        prepare: Callable[[], Awaitable[tuple[Image, ...]]],
+    ) -> tuple[Image, ...]:
+        """What is prepared under this name, by whoever came first."""
+
+        async def work() -> tuple[Image, ...]:
+            try:
+                return await prepare()
+            finally:
+                del self.preparing[key]
+
+        if key not in self.preparing:
+            task = self.preparing[key] = asyncio.create_task(work())
+            # Somebody hears of its fault, or nobody wants to any more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Who came first may be called off; the others still wait.
+        return await asyncio.shield(self.preparing[key])
+
+    async def keep(self, claim: Claim, picture: Picture, images: Sequence[Image]) -> None:
+        """Keeps what was made; nothing where it was there already."""
+        if images:
+            await self.store.keep(claim, picture.number, images[0], images[1:])
+
+    async def say(self, claim: Claim, picture: Picture, words: str, news: set[int]) -> None:
+        """Adds something to what is told of a picture, once."""
+        if words not in picture.receipt:
+            await self.store.note(claim, picture.number, f"{picture.receipt}; {words}")
+            news.add(picture.number)
 
 
-def too_small(picture: Picture, ask: Ask) -> bool:
-    """Whether the kept form is smaller than this model and detail could see."""
-    if picture.image is None or not picture.visible or GONE in picture.receipt:
+class Scales:
+    """Bounds how many bytes are held at once; whoever came first goes first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+        self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def room_for(self, size: int) -> AsyncIterator[None]:
+        """Waits until so many bytes fit, or nothing else is held."""
+        turn = asyncio.get_running_loop().create_future()
+        self.waiting.append((size, turn))
+        try:
+            self.let_in()
+            await turn
+            yield
+        finally:
+            if turn.done() and not turn.cancelled():
+                self.held -= size
+            self.let_in()
+
+    def let_in(self) -> None:
+        """Lets in those who come first and fit; who gave up waiting is passed over."""
+        while self.waiting:
+            size, turn = self.waiting[0]
+            if not turn.done():
+                if self.held and self.held + size > self.most:
+                    return
+                self.held += size
+                turn.set_result(None)
+            self.waiting.popleft()
+
+
+def rule_of(ask: Ask) -> Rule:
+    return tokens.rule(ask.model)
+
+
+def fits_badly(picture: Picture, ask: Ask) -> bool:
+    """Whether this model and detail want another form of a kept picture, and one can be had."""
+    if picture.image is None or not picture.visible or not picture.width or not picture.height:
         return False
-    if picture.width is None or picture.height is None:
+    rule, detail = rule_of(ask), history.detail_of(picture, ask)
+    form = rule.form(detail)
+    if picture.image.key.form == form:
         return False
+    if rule.each is not None and rule.count(picture.width, picture.height, detail) is None:
+        # The API would refuse the whole of it; what is kept, it takes.
+        return False
+    if any(parts[0].key.form == form for parts in picture.forms):
+        return True
+    if reaches(picture.image, picture, ask) and not wasteful(picture, ask):
+        return False
+    gone = GONE in picture.receipt or FROM_KEPT in picture.receipt
+    return not gone or reaches(largest(picture)[0], picture, ask)
+
+
+def reaches(image: StoredImage, picture: Picture, ask: Ask) -> bool:
+    """Whether a kept form is as large as this model and detail could see."""
+    assert picture.width
+    assert picture.height
     detail = history.detail_of(picture, ask)
-    rule = tokens.rule(ask.model)
-    width, height = rule.target(picture.width, picture.height, detail)
-    # Preparing may stop at a size a little under the target, where the decoder has one for nothing.
-    return picture.image.width < width * 0.97 or picture.image.height < height * 0.97
+    width, height = rule_of(ask).target(picture.width, picture.height, detail)
+    return image.width >= width * NEARLY and image.height >= height * NEARLY
+
+
+def wasteful(picture: Picture, ask: Ask) -> bool:
+    """Whether the form that is shown is much larger than the model can use, or costs other tokens."""
+    assert picture.image
+    assert picture.width
+    assert picture.height
+    rule, detail = rule_of(ask), history.detail_of(picture, ask)
+    kept, whole = (picture.image.width, picture.image.height), (picture.width, picture.height)
+    target = rule.target(*whole, detail)
+    return kept[0] * kept[1] > WASTEFUL * target[0] * target[1] or not rule.alike(
+        kept, whole, detail
+    )
+
+
+def largest(picture: Picture) -> tuple[StoredImage, ...]:
+    """The parts of the largest kept form."""
+    return max((*picture.forms, picture.images), key=lambda parts: parts[0].width * parts[0].height)

@@ -38,6 +38,7 @@ from bot.errors import (
     Unread,
 )
 from bot.history import Fitted
+from bot.images import Darkroom
 from bot.looking import Eyes
 from bot.offering import Offers
 from bot.ports import Adapter, Draft, Model, Store
@@ -101,6 +102,7 @@ class Responder:
         commands: Commands,
         access: Access,
         now: Callable[[], datetime],
+        darkroom: Darkroom | None = None,
     ) -> None:
         self.store = store
         self.model = model
@@ -111,7 +113,8 @@ class Responder:
         self.access = access
         self.now = now
         self.offers = Offers(store, prices)
-        self.eyes = Eyes(store, adapters, max_file_bytes=policy.max_file_bytes)
+        darkroom = darkroom or Darkroom(max_bytes=policy.max_file_bytes)
+        self.eyes = Eyes(store, adapters, darkroom)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to this message, as its platform shows it."""

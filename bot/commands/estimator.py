@@ -31,6 +31,7 @@ from bot.domain import (
 )
 from bot.errors import PictureUnseen, ThreadsightError
 from bot.history import Fitted
+from bot.images import Darkroom
 from bot.ports import Adapter, Store
 from bot.pricing import Prices, dollars
 
@@ -53,6 +54,7 @@ class Estimator:
         *,
         max_file_bytes: int,
         history_tokens: int,
+        darkroom: Darkroom | None = None,
     ) -> None:
         """`prices` are what a provider takes, also where the offline model answers."""
         self.store = store
@@ -60,6 +62,7 @@ class Estimator:
         self.prices = prices
         self.max_file_bytes = max_file_bytes
         self.history_tokens = history_tokens
+        self.darkroom = darkroom or Darkroom(max_bytes=max_file_bytes)
         self.pencils = asyncio.Semaphore(DRAWN_AT_ONCE)
 
     async def card(
@@ -198,10 +201,8 @@ class Estimator:
     ) -> bytes:
         """A picture in a form that we made ourselves, small enough to draw."""
         data = seen.get(attachment.id) or await self.fetched(command, attachment)
-        prepared = await asyncio.to_thread(
-            images.prepare, data, DRAWN_MODEL, DRAWN_DETAIL, max_bytes=self.max_file_bytes
-        )
-        return prepared.data
+        prepared = await self.darkroom.prepare(data, tokens.rule(DRAWN_MODEL), DRAWN_DETAIL)
+        return prepared[0].data
 
     async def fetched(self, command: Command, attachment: Attachment) -> bytes:
         """A file from its platform; never stored."""

@@ -30,8 +30,8 @@ THREADS = 2
 CELLS = 2
 SECONDS = 20.0
 """That one file may take in a process: ten times what the largest honest one takes on a slow machine."""
-MEMORY = 1024 * 1024 * 1024
-"""Bytes of address space of a process; a HEIC of 48 million pixels takes 700 MB."""
+MEMORY = 768 * 1024 * 1024
+"""Bytes of address space of a process; a HEIC of 48 million pixels takes 510 of these 768 MB."""
 START_SECONDS = 30.0
 MOST_JOBS = 200
 """After so many a process is replaced, so that what decoders leak does not add up."""

@@ -99,6 +99,12 @@ def partial(body: str, question: str, stop: str = "") -> Part:
     return Part(body, tuple(under), fallback(body or PLACEHOLDER, []))
 
 
+def stopping(token: str) -> Part:
+    """A button that stops what is being written, for where the answer itself cannot carry it."""
+    row = actions([Button("Stop", token)])
+    return Part("", (context(["The answer is being written."], CARD_MARK), row), "Stop?")
+
+
 def card(card: Card, drawing: str = "", more: Sequence[Block] = ()) -> Block:
     """The answer to a command, as a message; `drawing` is a file's id, `more` goes among the buttons."""
     blocks: list[Block] = []

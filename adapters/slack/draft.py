@@ -5,25 +5,25 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from adapters.slack.api import Api, Json, Refused, Unsure
+from adapters.slack.api import UPDATES_KEPT, Api, Json, Refused, Unsure
 from adapters.slack.blocks import MARKDOWN_LIMIT, REFUSED, Part, compose, marked, partial
 from adapters.slack.events import text, timestamp
 from adapters.slack.markup import harmless
 from adapters.slack.probe import Identity
-from adapters.slack.thread import PAGING, VANISHED, Thread, is_own
+from adapters.slack.signs import LACKING_SECONDS, UNKNOWN, Signs
+from adapters.slack.thread import PAGING, Thread, Vanished, erase, is_own
 from adapters.text import split
 from bot.domain import Claim, PostId, Reply
-from bot.errors import PermanentError, RateLimited, SetupError, ThreadsightError
+from bot.errors import RateLimited, SetupError, ThreadsightError
 
 SIGN_SECONDS = 0.8  # How long `show` waits for the first sign to stand, so that its post is known.
 APPEND_SECONDS = 0.7  # between two pieces of one stream
 UPDATE_SECONDS = 1.5  # between two updates of one message
 RETRY_SECONDS = 0.1  # between two looks whether we may call again
 OUTAGE_SECONDS = 2.0  # before Slack is bothered again that did not answer
-LACKING_SECONDS = 600.0  # before a feature is tried again that Slack said it does not have
-STATUS = "is looking …"
-STREAMS, STATUSES = "streams", "statuses"
-UNKNOWN = ("unknown_method", "method_not_supported", "feature_not_enabled", "http_404")
+STREAMS, VOTES = "streams", "votes"
+ENDED = ("message_not_in_streaming_state", "stopped_by_user")
+RUNNING = "streaming_state_conflict"
 UNCHANGEABLE = ("message_not_found", "cant_update_message", "edit_window_closed")
 
 log = logging.getLogger("threadsight.slack")
@@ -43,9 +43,11 @@ class SlackDraft:
         self.api = api
         self.identity = identity
         self.clock = clock
+        self.claim = claim
         self.question = claim.message.id
         self.channel = claim.message.thread.channel
         self.thread = Thread(api, claim.message.thread, claim.message.author)
+        self.signs = Signs(api, self.thread, claim)
         self.posts: list[PostId] = list(claim.posts)
         # A thread's first claim is its very first try: there is nothing that we could have posted.
         self.looked = claim.number <= 1 and not claim.posts
@@ -54,8 +56,6 @@ class SlackDraft:
         self.stream: PostId | None = None
         """A stream that this draft opened and believes to be open."""
         self.streamed = ""
-        self.waiting = False
-        """Whether a status stands that no post of ours has ended yet."""
         self.wanted = ""
         self.shown: str | None = None
         self.paused_until = 0.0
@@ -67,6 +67,7 @@ class SlackDraft:
         self.wanted = harmless(text)
         if self.task is None or self.task.done():
             self.closing.clear()
+            self.api.live.begin(self.claim)
             self.task = asyncio.create_task(self.keep_up())
             if self.shown is None:
                 await asyncio.wait({self.task}, timeout=SIGN_SECONDS)
@@ -75,20 +76,38 @@ class SlackDraft:
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply and returns all its posts, first to last."""
         await self.leave()
-        await self.look()
         try:
-            await self.write(compose(reply, self.question))
-        except Refused as error:
-            if error.code not in REFUSED:
-                raise
-            await self.write(compose(reply, self.question, plain=True))
+            await self.look()
+            await self.write_best(reply)
+        except Vanished:
+            # What was shown until now stands under nothing.
+            await erase(self.api, self.channel, self.posts)
+            raise
         return tuple(self.posts)
+
+    async def write_best(self, reply: Reply) -> None:
+        """Writes the reply in the best form that Slack takes."""
+        for plain, votes in ((False, True), (False, False), (True, False)):
+            if votes and self.api.lacks.left(VOTES):
+                continue
+            try:
+                await self.write(compose(reply, self.question, plain=plain, votes=votes))
+            except Refused as error:
+                # Nothing is simpler than plain text.
+                if plain or error.code not in REFUSED:
+                    raise
+                continue
+            if not (plain or votes):
+                self.api.lacks.close(VOTES, LACKING_SECONDS)
+            break
 
     async def leave(self) -> None:
         """Ends the showing once the call under way is done, which is bounded by itself."""
         self.closing.set()
+        self.api.live.end(self.claim)
         if self.task is not None:
             await asyncio.wait({self.task})
+        await self.signs.rest()
 
     async def withdraw(self) -> None:
         """Takes back what was shown."""
@@ -100,10 +119,14 @@ class SlackDraft:
         try:
             if self.stream is not None:
                 await self.thread.stop(self.stream)
-            await self.remove(0)
-            await self.clear_status()
+        except ThreadsightError as error:
+            log.info("a stream was not ended before it goes: %s", type(error).__name__)
+        try:
+            await erase(self.api, self.channel, self.posts)
+            self.posts.clear()
         except ThreadsightError as error:
             log.warning("a reply was not taken back: %s", type(error).__name__)
+        await self.signs.clear()
 
     # Showing: one task, which ends as soon as it has caught up.
 
@@ -150,36 +173,15 @@ class SlackDraft:
 
     async def open(self, wanted: str) -> bool:
         """Gives the first sign: a status, then a stream, else a message that says so."""
-        await self.set_status()
+        await self.signs.show()
         await self.look()
         if self.posts:
             return not wanted or await self.push(wanted)
         if await self.open_stream(wanted):
             return True
         if self.api.posts(self.channel).take():
-            await self.add(partial(wanted, self.question), hasty=True)
+            await self.add(self.partly(wanted), hasty=True)
         return True
-
-    async def set_status(self) -> None:
-        if self.api.lacks.left(STATUSES) or self.waiting:
-            return
-        try:
-            await self.thread.set_status(STATUS)
-            self.waiting = True
-        except Refused as error:
-            self.lacking(STATUSES, error)
-        except ThreadsightError as error:
-            log.debug("no status: %s", type(error).__name__)
-
-    async def clear_status(self) -> None:
-        """Takes back a status that no post has ended."""
-        if not self.waiting:
-            return
-        self.waiting = False
-        try:
-            await self.thread.set_status("")
-        except ThreadsightError as error:
-            log.debug("the status stays until Slack drops it: %s", type(error).__name__)
 
     async def open_stream(self, wanted: str) -> bool:
         """Opens a stream if Slack gives us one."""
@@ -194,16 +196,18 @@ class SlackDraft:
         except SetupError:
             return False
         except Refused as error:
-            self.lacking(STREAMS, error)
+            if error.code in UNKNOWN:
+                self.api.lacks.close(STREAMS, LACKING_SECONDS)
             return False
-        self.streamed, self.waiting = body, False
+        self.streamed = body
         self.posts.append(self.stream)
+        self.api.live.opened(self.claim, self.stream)
+        self.signs.streaming()
         return True
 
-    def lacking(self, feature: str, error: Refused) -> None:
-        """Leaves alone for a while what Slack says that it does not have."""
-        if error.code in UNKNOWN:
-            self.api.lacks.close(feature, LACKING_SECONDS)
+    def partly(self, body: str) -> Part:
+        """The answer so far as a message, with the button that stops it."""
+        return partial(body, self.question, self.claim.stop)
 
     async def push(self, wanted: str) -> bool:
         """Brings what people see up to what is wanted."""
@@ -216,17 +220,17 @@ class SlackDraft:
         if self.posts or not self.api.posts(self.channel).take():
             return False
         self.pause(UPDATE_SECONDS)
-        await self.add(partial(body, self.question), hasty=True)
+        await self.add(self.partly(body), hasty=True)
         return True
 
     async def update(self, post: PostId, body: str) -> bool:
         """Replaces what a message shows so far."""
-        if not self.api.updates.take():
+        if not self.api.updates.take(leaving=UPDATES_KEPT):
             return False
         self.pause(UPDATE_SECONDS)
         try:
             await self.end_stream(post)
-            await self.thread.update(post, partial(body, self.question), hasty=True)
+            await self.thread.update(post, self.partly(body), hasty=True)
         except RateLimited as error:
             self.api.updates.hold(error.retry_after or 1.0)
             return False
@@ -248,7 +252,9 @@ class SlackDraft:
         except Refused as error:
             # Slack ends a stream after five minutes, and when the person stops it.
             log.info("a stream ended early: %s", error.code)
-            self.stream = None
+            self.ended(error)
+            if error.code == "stopped_by_user":
+                await self.api.live.stop(self.claim, self.claim.message.author)
             return False
         self.streamed = body
         return True
@@ -263,7 +269,7 @@ class SlackDraft:
             else:
                 await self.add(part)
         await self.remove(len(parts))
-        await self.clear_status()
+        await self.signs.clear()
 
     async def rewrite(self, number: int, part: Part) -> None:
         post = self.posts[number]
@@ -272,7 +278,7 @@ class SlackDraft:
         if number == 0:
             await self.end_stream(post)
         try:
-            await self.thread.update(post, part)
+            await self.replace(post, part)
         except Refused as error:
             if error.code not in UNCHANGEABLE:
                 raise
@@ -280,10 +286,31 @@ class SlackDraft:
             self.posts[number] = await self.thread.post(part)
         self.messages.add(self.posts[number])
 
+    async def replace(self, post: PostId, part: Part) -> None:
+        """Updates a post, also one that turns out to be a stream that still runs."""
+        try:
+            await self.thread.update(post, part)
+        except Refused as error:
+            if error.code != RUNNING:
+                raise
+            await self.thread.stop(post)
+            await self.thread.update(post, part)
+
     async def end_stream(self, post: PostId) -> None:
         """Closes what may be a stream, of ours or of a process that died: one that runs takes no update."""
-        if post not in self.messages and not self.api.lacks.left(STREAMS):
+        if post in self.messages or self.api.lacks.left(STREAMS):
+            return
+        try:
             await self.thread.stop(post)
+            self.messages.add(post)
+        except RateLimited as error:
+            # Whether it runs at all is known from what an update says.
+            log.info("a stream is not ended yet: %s", type(error).__name__)
+
+    def ended(self, error: Refused, post: PostId | None = None) -> None:
+        """Notes that a stream takes nothing more; where Slack says that it is none, it is not closed again."""
+        post, self.stream = post or self.stream, None
+        if post is not None and error.code in ENDED:
             self.messages.add(post)
 
     async def complete(self, post: PostId, part: Part) -> bool:
@@ -292,9 +319,13 @@ class SlackDraft:
         if part.plain or not part.body.startswith(self.streamed):
             return False
         try:
-            await self.thread.complete(post, part.body[len(self.streamed) :], part)
+            rest = part.body[len(self.streamed) :]
+            await self.thread.complete(post, rest, part, session=self.signs.session)
+            self.signs.session = False
         except (Refused, Unsure) as error:
             log.info("a stream is completed by an update: %s", type(error).__name__)
+            if isinstance(error, Refused):
+                self.ended(error, post)
             return False
         return True
 
@@ -311,7 +342,7 @@ class SlackDraft:
             await self.look()
             if len(self.posts) <= known:
                 raise
-        self.waiting = False
+        self.signs.waiting = False
 
     async def remove(self, first: int) -> None:
         """Deletes the posts from this one on."""
@@ -335,7 +366,7 @@ class SlackDraft:
             after = ()
         except Refused as error:
             if error.code == "thread_not_found":
-                raise PermanentError(VANISHED) from error
+                raise Vanished from error
             log.info("the thread cannot be read: %s", error.code)
             after = ()
         found = [message for message in after if is_own(message, me) and self.is_part(message)]

@@ -19,10 +19,10 @@ class Pace:
         self.left = burst
         self.counted_at = clock()
 
-    def take(self) -> bool:
-        """Takes a call if there is one now."""
+    def take(self, *, leaving: float = 0.0) -> bool:
+        """Takes a call if there is one now, and so many more for others."""
         self.refill()
-        if self.left < 1:
+        if self.left < 1 + leaving:
             return False
         self.left -= 1
         return True

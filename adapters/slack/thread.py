@@ -5,15 +5,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.slack.api import CALL_SECONDS, HASTY_SECONDS, Api, Json, Refused
+from adapters.slack.api import CALL_SECONDS, HASTY_SECONDS, SLOWLY, Api, Json, Refused
 from adapters.slack.blocks import Part
 from adapters.slack.events import items, table, text
+from adapters.slack.pace import Pace
 from adapters.slack.probe import Identity
 from bot.domain import PostId, ThreadId
 from bot.errors import PermanentError, RateLimited, ThreadsightError, TransientError
 
 STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
-QUEUE_SECONDS = 20.0  # A longer queue in a channel is the worker's to plan.
+QUEUE_SECONDS = 20.0  # A longer queue is the worker's to plan.
 PAGES, PAGE_ITEMS = 10, 200
 # Apps that are distributed outside Slack's marketplace get no more at once, and that once a minute
 # (docs.slack.dev/apis/web-api/rate-limits).
@@ -24,9 +25,15 @@ PAGING = "paging"
 ERASE_TRIES = 5
 ERASE_PAUSE_SECONDS = 1.0
 ERASE_WAIT_SECONDS = 60.0  # the longest, whatever Slack asks for
-VANISHED = "The message that I was to answer is gone."
 
 log = logging.getLogger("threadsight.slack")
+
+
+class Vanished(PermanentError):
+    """The message under which a thread stood is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("The message that I was to answer is gone.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,28 @@ class Thread:
             seconds=STATUS_SECONDS,
         )
 
+    async def set_session(self, status: str) -> None:
+        """What an agent does in the thread; while it is `processing`, Slack shows its own Stop."""
+        await self.api.call(
+            self.api.hasty.agents_sessions_setStatus(
+                channel_id=self.channel, thread_ts=self.root, status=status
+            ),
+            seconds=STATUS_SECONDS,
+        )
+
+    async def whisper(self, part: Part) -> None:
+        """Shows something to nobody but whoever asked."""
+        await self.api.call(
+            self.api.hasty.chat_postEphemeral(
+                channel=self.channel,
+                user=self.asker,
+                thread_ts=self.root,
+                text=part.fallback,
+                blocks=part.blocks,
+            ),
+            seconds=HASTY_SECONDS,
+        )
+
     async def start(self, markdown: str) -> PostId:
         """Opens a stream; outside of direct messages Slack wants to know for whom."""
         started = await self.api.call(
@@ -80,7 +109,9 @@ class Thread:
             seconds=HASTY_SECONDS,
         )
 
-    async def complete(self, stream: PostId, markdown: str, part: Part) -> None:
+    async def complete(
+        self, stream: PostId, markdown: str, part: Part, *, session: bool = False
+    ) -> None:
         """Adds the last words and the small print to a stream, and closes it."""
         answer = await self.api.call(
             self.api.careful.chat_stopStream(
@@ -88,6 +119,7 @@ class Thread:
                 ts=stream,
                 markdown_text=markdown or None,
                 blocks=list(part.small),
+                session_status="active" if session else None,
             )
         )
         await self.check(stream, answer)
@@ -101,6 +133,8 @@ class Thread:
 
     async def update(self, post: PostId, part: Part, *, hasty: bool = False) -> None:
         """Replaces what a post shows."""
+        if not hasty:
+            await wait_turn(self.api.updates)
         client = self.api.hasty if hasty else self.api.sure
         await self.api.call(
             client.chat_update(
@@ -112,7 +146,7 @@ class Thread:
     async def post(self, part: Part, *, hasty: bool = False) -> PostId:
         """Posts into the thread, and only there."""
         if not hasty:
-            await self.queue()
+            await wait_turn(self.api.posts(self.channel))
         client = self.api.hasty if hasty else self.api.careful
         try:
             answer = await self.api.call(
@@ -139,7 +173,7 @@ class Thread:
         stray = bool(message) and not text(message, "thread_ts")
         if self.root and stray and await self.vanished():
             await erase(self.api, self.channel, [post])
-            raise PermanentError(VANISHED)
+            raise Vanished
 
     async def vanished(self) -> bool:
         """Whether Slack says for sure that the message is gone under which the thread stood."""
@@ -152,16 +186,6 @@ class Thread:
         except ThreadsightError as error:
             log.debug("the thread cannot be looked at: %s", type(error).__name__)
         return False
-
-    async def queue(self) -> None:
-        """Waits for this channel's next free second."""
-        pace = self.api.posts(self.channel)
-        seconds = pace.book()
-        if seconds > QUEUE_SECONDS:
-            pace.cancel()
-            raise RateLimited("Slack takes one post a second here.", retry_after=seconds)
-        if seconds:
-            await asyncio.sleep(seconds)
 
     async def delete(self, post: PostId) -> None:
         """Deletes a post of the bot; one that is gone already is no error."""
@@ -200,6 +224,16 @@ class Thread:
                 cursor=cursor,
             )
         )
+
+
+async def wait_turn(pace: Pace) -> None:
+    """Waits for the next free call; raises RateLimited where that is too far off."""
+    seconds = pace.book()
+    if seconds > QUEUE_SECONDS:
+        pace.cancel()
+        raise RateLimited(SLOWLY, retry_after=seconds)
+    if seconds:
+        await asyncio.sleep(seconds)
 
 
 async def erase(api: Api, channel: str, posts: Sequence[PostId]) -> None:

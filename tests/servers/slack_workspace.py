@@ -248,11 +248,15 @@ class Workspace(HttpDelivery, Installs):
                     self.tell_changed(ts, before, name)
         self.event({"type": "file_deleted", "file_id": identity, "event_ts": self.now()})
 
-    def stop_stream_by_hand(self, ts: str, channel: str = CHANNEL, user: str = "U0ANN") -> None:
-        """A person presses Slack's own Stop."""
+    def stop_by_hand(
+        self, ts: str, channel: str = CHANNEL, user: str = "U0ANN", *, told: bool = True
+    ) -> None:
+        """A person presses Slack's own Stop; of which an app is told that subscribed to it."""
         message = self.channels[channel].messages[ts]
         message.pop("streaming", None)
         message["stopped"] = True
+        if not told:
+            return
         self.event(
             {
                 "type": "agent_session_stopped",

@@ -250,10 +250,19 @@ FAULTS = {
     "limited": Fault(retry_after=0),
     "limited for long": Fault(retry_after=30),
     "lost thrice": Fault(lost=True, times=3),
+    "late": Fault(late=0.3, times=2),
 }
 
 
-METHODS = ["chat.postMessage", "chat.update", "chat.delete", "conversations.replies"]
+METHODS = [
+    "chat.postMessage",
+    "chat.update",
+    "chat.delete",
+    "conversations.replies",
+    "assistant.threads.setStatus",
+    "agents.sessions.setStatus",
+    "chat.postEphemeral",
+]
 STREAMING = ["chat.startStream", "chat.appendStream", "chat.stopStream"]
 
 
@@ -289,7 +298,10 @@ async def replied(
     posts: tuple[str, ...] = ()
     for number in range(1, 5):
         adapter = make_adapter(api_url=slack.url)
-        draft = adapter.draft(claim(question, number=number, posts=posts if known else ()))
+        held = claim(question, number=number, posts=posts if known else (), stop="s1")
+        draft = adapter.draft(held)
+        assert isinstance(draft, SlackDraft)
+        draft.signs.stop_seconds = 0.0
         await draft.show("")
         posts = await draft.show("A red")
         try:

@@ -44,7 +44,7 @@ class FakeModel:
         unseen_links: tuple[int, ...] = (),
     ) -> None:
         usage = usage or Usage(input=1203, output=42)
-        answer = Answer(text, "gpt-4o", usage, cost, finish, estimated)
+        answer = Answer(text, "gpt-4o", usage, cost, finish, estimated=estimated)
         self.queue.append(replace(answer, unseen_links=unseen_links))
 
     def fail(self, error: ThreadsightError) -> None:

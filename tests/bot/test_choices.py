@@ -170,7 +170,7 @@ async def test_earlier_pictures_that_cost_most_can_be_lowered_by_button(bench: B
     assert isinstance(card, Card)
     assert card.title == "Done"
     assert bench.model.asked[-1][0][0].pictures[0].mark == "low"
-    assert button(dear, "Drop picture 1")
+    assert button(dear, "Drop picture 1").label.endswith("per question)")
     assert not any(each.label.startswith("Older pictures") for each in cheap.buttons)
 
 

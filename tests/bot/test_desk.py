@@ -304,6 +304,7 @@ async def test_new_starts_a_direct_message_afresh(store: SqlStore, said: str) ->
     entry = desk(store)
     direct = replace(THREAD, root="")
     await entry.accept(posted(1, thread=direct))
+    card: Card | None
     if said == "by command":
         card = await entry.run(command("new", direct=True))
     else:

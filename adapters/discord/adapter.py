@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 import aiohttp
 
 from adapters.discord import events, probe
+from adapters.discord.administrators import manages
 from adapters.discord.commands import Commands
 from adapters.discord.draft import DiscordDraft, Pace
 from adapters.discord.ear import Ear
@@ -113,8 +114,8 @@ class DiscordAdapter:
         )
 
     async def administers(self, workspace: str, person: str) -> bool:
-        """Never: Discord's events tell it themselves."""
-        return False
+        """Whether somebody manages a server, which messages do not tell; False in doubt."""
+        return await manages(self._rest, workspace, person)
 
     async def probe(self) -> list[Check]:
         """What is right and what is missing on Discord's side."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from adapters.discord.administrators import ADMINISTRATOR, manager
 from adapters.discord.events import PLATFORM, attachment, roles_of
 from adapters.discord.hooks import Hook
 from adapters.discord.places import DIRECT, Place, Places
@@ -14,7 +15,6 @@ ON_MESSAGE = 3  # the command type of an entry in a message's menu
 SUBCOMMAND, FILE = 1, 11  # option types
 IN_SERVER, WITH_BOT, ELSEWHERE = 0, 1, 2  # interaction contexts
 
-ADMINISTRATOR, MANAGE_SERVER = 1 << 3, 1 << 5
 SEE, WRITE, WRITE_IN_THREADS = 1 << 10, 1 << 11, 1 << 38
 
 PRIVATE = "@private"
@@ -125,7 +125,7 @@ def is_present(data: Json) -> bool:
 
 def may_post(data: Json, place: Place) -> bool:
     """Whether the bot may write here by itself, as far as Discord tells."""
-    if not place.guild or not string(data, "app_permissions").isdigit():
+    if not place.guild or not string(data, "app_permissions").isdecimal():
         return True
     may = int(string(data, "app_permissions"))
     needed = SEE | (WRITE_IN_THREADS if place.is_thread else WRITE)
@@ -140,9 +140,8 @@ def person(data: Json, ids: tuple[str, ...], *, trusted: bool) -> Person:
     """
     member = item(data, "member")
     user = user_of(data)
-    may = string(member, "permissions")
-    manages = may.isdigit() and bool(int(may) & (ADMINISTRATOR | MANAGE_SERVER))
-    return Person(snowflake(user, "id"), ids, administrator=trusted and manages)
+    manages = trusted and manager(string(member, "permissions"))
+    return Person(snowflake(user, "id"), ids, administrator=manages)
 
 
 def user_of(data: Json) -> Json:

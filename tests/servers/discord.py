@@ -25,6 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 EPOCH = 1_420_070_400_000
 TEXT, DM, THREAD, VOICE, FORUM = 0, 1, 11, 2, 15
+ANNOUNCEMENTS, ANNOUNCEMENT_THREAD, STAGE = 5, 10, 13
 SUPPRESS_EMBEDS = 1 << 2
 HAS_THREAD = 1 << 5
 MENTIONS = {
@@ -101,6 +102,11 @@ class DiscordServer:
         self.users: dict[str, Json] = {
             self.bot: {**SOMEBODY, "id": self.bot, "username": "threadsight", "bot": True}
         }
+        self.owner = "700"
+        self.roles: dict[str, str] = {self.guild: "0"}
+        """Permissions of roles; everybody's has the server's id."""
+        self.members: dict[str, list[str]] = {}
+        """Roles of people."""
         self.channels: dict[str, Json] = {}
         self.messages: dict[str, dict[str, Json]] = defaultdict(dict)
         self.files: dict[str, tuple[bytes, str]] = {}
@@ -254,6 +260,8 @@ class DiscordServer:
         return [
             ("GET", "/users/@me", self._me),
             ("GET", "/users/@me/guilds", self._guilds),
+            ("GET", "/guilds/{guild}", self._guild),
+            ("GET", "/guilds/{guild}/members/{member}", self._member),
             ("GET", "/oauth2/applications/@me", self._application),
             ("GET", "/applications/@me", self._application),
             ("GET", "/gateway/bot", self._gateway_bot),
@@ -359,6 +367,18 @@ class DiscordServer:
 
     async def _guilds(self, request: web.Request) -> web.Response:
         return told_as_json([{"id": each, "name": "a server"} for each in self.guilds])
+
+    async def _guild(self, request: web.Request) -> web.Response:
+        if request.match_info["guild"] != self.guild:
+            raise Refusal(404, 10004, "Unknown Guild")
+        roles = [{"id": role, "permissions": may} for role, may in self.roles.items()]
+        return told_as_json({"id": self.guild, "owner_id": self.owner, "roles": roles})
+
+    async def _member(self, request: web.Request) -> web.Response:
+        member = request.match_info["member"]
+        if request.match_info["guild"] != self.guild or member not in self.members:
+            raise Refusal(404, 10007, "Unknown Member")
+        return told_as_json({"user": {"id": member}, "roles": self.members[member]})
 
     async def _application(self, request: web.Request) -> web.Response:
         owner = {**SOMEBODY, "id": "1", "username": "owner"}

@@ -195,7 +195,9 @@ class Interactions:
     async def _delete(self, request: web.Request) -> web.Response:
         seen = self._found(request, written=True)
         message = self._message(seen, request)
-        seen["messages"].remove(message)
+        seen["messages"] = [each for each in seen["messages"] if each is not message]
+        if message is seen["original"]:
+            seen["original"] = None
         self._world.messages.get(message["channel_id"], {}).pop(message["id"], None)
         self._tell(seen, None)
         return web.Response(status=204)

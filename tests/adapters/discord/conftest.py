@@ -146,6 +146,7 @@ async def made(
     *,
     token: str = DiscordServer.token,
     edit_seconds: float = 1.25,
+    answer_seconds: float = 870.0,
     ack_seconds: float = 15.0,
 ) -> AsyncIterator[DiscordAdapter]:
     adapter = DiscordAdapter(
@@ -155,6 +156,7 @@ async def made(
         max_file_bytes=MAX_FILE_BYTES,
         download_seconds=1.0,
         edit_seconds=edit_seconds,
+        answer_seconds=answer_seconds,
         identify_seconds=0.1,
         pause_seconds=0.02,
         ack_seconds=ack_seconds,

@@ -283,7 +283,7 @@ def estimate(request: Request, model: str, said: str) -> tuple[Usage, bool]:
     counts = [
         rule.count(shape.width or 0, shape.height or 0, detail)
         for picture, detail in request.shown
-        for shape in [picture.image or picture]
+        for shape in picture.images or (picture,)
     ]
     words = sum(tokens.text(text, model) for text in request.texts)
     read = tokens.overhead(request.messages) + words + sum(count or 0 for count in counts)

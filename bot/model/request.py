@@ -25,6 +25,9 @@ SLICE_BYTES = 144 * 1024
 MAX_LABEL_CHARS = 80
 MAX_AUTHOR_CHARS = 40
 
+# As the receipt of a document tells them.
+PAGES = re.compile(r"pages? [\d–]+ of (\d+)")
+
 # Models that refuse `max_tokens`, by whatever provider: the o-series, and gpt-5 and later.
 NEW_MODELS = re.compile(r"(?:^|/)(?:o\d|gpt-(?:[5-9]|\d\d))", re.IGNORECASE)
 
@@ -38,6 +41,15 @@ class Dialect:
     cache_key: bool = False
     links: bool = False
     """Whether it fetches pictures by their address."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One image that the model is shown: a picture, or a page or part of it."""
+
+    picture: Picture
+    image: StoredImage | None
+    """None where the API fetches it by its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +148,20 @@ class Writer:
         self.say(f'{"," if self.messages else ""}{{"role":"{role}","content":')
         self.messages += 1
 
-    def show(self, picture: Picture, detail: Detail, part: int) -> None:
+    def show(self, view: "View", detail: Detail, part: int) -> None:
         """Adds an `image_url` part."""
         self.say('{"type":"image_url","image_url":{"url":')
-        if picture.image is None:
-            self.say(quoted(picture.attachment.url))
+        if view.image is None:
+            self.say(quoted(view.picture.attachment.url))
         else:
-            self.say(f'"data:{picture.image.media_type};base64,')
+            self.say(f'"data:{view.image.media_type};base64,')
             self.flush()
-            self.pieces.append(picture.image)
+            self.pieces.append(view.image)
             self.say('"')
         self.say(f',"detail":"{detail}"}}}}')
-        self.shown.append((picture, detail))
-        self.places[self.messages - 1, part] = picture.number
+        if view.image is view.picture.image:
+            self.shown.append((view.picture, detail))
+        self.places[self.messages - 1, part] = view.picture.number
 
     def flush(self) -> None:
         """Turns the words so far into one piece."""
@@ -185,7 +198,7 @@ def write_messages(
             writer.say("}")
 
 
-def write_content(writer: Writer, content: Sequence[str | Picture], ask: Ask) -> None:
+def write_content(writer: Writer, content: Sequence[str | View], ask: Ask) -> None:
     """Words alone as a plain string, which every server knows; with pictures as parts."""
     words = [part for part in content if isinstance(part, str)]
     if len(words) == len(content):
@@ -199,16 +212,17 @@ def write_content(writer: Writer, content: Sequence[str | Picture], ask: Ask) ->
             writer.quote(part)
             writer.say("}")
         else:
-            writer.show(part, detail_of(part, ask.detail, levels), index)
+            writer.show(part, detail_of(part.picture, ask.detail, levels), index)
     writer.say("]")
 
 
-def parts(turn: Turn, dialect: Dialect, without: frozenset[int]) -> Iterable[str | Picture]:
+def parts(turn: Turn, dialect: Dialect, without: frozenset[int]) -> Iterable[str | View]:
     """What a person posted: the pictures by number, each after its label, then the words."""
     for picture in sorted(turn.pictures, key=lambda picture: picture.number):
         if picture.number not in without and can_be_sent(picture, dialect):
-            yield f"{label(picture)}:"
-            yield picture
+            for part, image in enumerate(picture.images or (None,), start=1):
+                yield f"{label(picture)}{nature(picture, part)}:"
+                yield View(picture, image)
         else:
             yield f"{label(picture)} was not shown to you; say so if a question needs it."
     if turn.text:
@@ -282,6 +296,16 @@ def label(picture: Picture) -> str:
     """`Picture 3 (photo.jpg)`; the name is a stranger's, so it is kept short and on one line."""
     name = one_line(picture.attachment.name, MAX_LABEL_CHARS)
     return f"Picture {picture.number} ({name})" if name else f"Picture {picture.number}"
+
+
+def nature(picture: Picture, part: int) -> str:
+    """What else the model must know of what it is shown: `, page 3 of 12`."""
+    told = picture.receipt.split(";", 1)[0]
+    if told.startswith("storyboard"):
+        return f", a {told}"
+    if pages := PAGES.match(told):
+        return f", page {part} of {pages[1]}"
+    return f", part {part} of {len(picture.images)}" if len(picture.images) > 1 else ""
 
 
 def one_line(text: str, max_chars: int) -> str:

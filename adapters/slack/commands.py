@@ -82,7 +82,7 @@ class Commands:
         for action in items(body.get("actions")):
             name = text(action, "action_id")
             if name.startswith(PRESS):
-                await self.pressed(spot, text(action, "value"), person)
+                await self.pressed(spot, text(action, "value"), person, text(body, "trigger_id"))
             elif name == OTHER:
                 await self.open(spot, modals.estimating(spot), text(body, "trigger_id"))
 
@@ -95,8 +95,11 @@ class Commands:
         form = modals.filled(body)
         if callback_of(body) == ESTIMATE:
             await self.replies.show(form.spot, await self.card_for(self.sized(body, form)))
+        elif callback_of(body) == ASK and form.token:
+            person = Person(form.spot.person, groups_of(body))
+            await self.worded(form, await self.press(form.token, person))
         elif callback_of(body) == ASK:
-            await self.ask(form.spot, await self.proposed(body, form))
+            await self.ask(form.spot, self.proposed(body, form))
 
     # What people asked, in our words.
 
@@ -147,7 +150,7 @@ class Commands:
             direct=form.spot.channel.startswith("D"),
         )
 
-    async def proposed(self, body: Json, form: Form) -> Proposal:
+    def proposed(self, body: Json, form: Form) -> Proposal:
         """A question by form."""
         workspace = text(table(body.get("team")), "id") or self.me.team
         root = form.spot.root or form.message
@@ -155,7 +158,7 @@ class Commands:
             place=ThreadId(PLATFORM, workspace, form.spot.channel, root),
             author=form.spot.person,
             text=form.question,
-            attachments=await self.with_sizes(form.files),
+            attachments=form.files,
             options=form.options,
             source=form.message,
         )
@@ -193,25 +196,42 @@ class Commands:
             unreadable = UNREADABLE.format(name=self.me.name or "the bot")
             await self.replies.show(spot, Card("", unreadable))
 
-    async def pressed(self, spot: Spot, token: str, person: Person) -> None:
+    async def pressed(self, spot: Spot, token: str, person: Person, trigger: str) -> None:
         """Shows what came of a button, if anything did."""
+        found = await self.press(token, person)
+        if isinstance(found, Card):
+            await self.replies.show(spot, found)
+        elif found is None:
+            await self.replies.dismiss(spot)
+        elif found.text:
+            await self.ask(spot, found)
+        else:
+            # A card for pictures alone: the words are asked for, and the button is pressed again.
+            await self.open(spot, modals.asking(spot, "", found.attachments, token), trigger)
+
+    async def worded(self, form: Form, found: Card | Proposal | None) -> None:
+        """Asks what a button stood for, in the words of a form."""
+        if isinstance(found, Proposal):
+            options = {**found.options, **form.options}
+            await self.ask(form.spot, replace(found, text=form.question, options=options))
+        elif found is not None:
+            await self.replies.show(form.spot, found)
+
+    async def press(self, token: str, person: Person) -> Card | Proposal | None:
+        """What the desk makes of a button, or what went wrong as a card."""
         try:
-            found = await self.desk.press(token, person)
+            return await self.desk.press(token, person)
         except ThreadsightError as error:
-            found = Card("", error.sentence)
+            return Card("", error.sentence)
         except Exception as error:
             log.error("a button broke: %s", type(error).__name__)
-            found = Card("", BROKEN)
-        if isinstance(found, Proposal):
-            await self.ask(
-                spot, replace(found, attachments=await self.with_sizes(found.attachments))
-            )
-        elif found is not None:
-            await self.replies.show(spot, found)
+            return Card("", BROKEN)
 
     async def ask(self, spot: Spot, proposal: Proposal) -> None:
         """Posts a question for all to see; a card says why not."""
         try:
+            known = await self.with_sizes(proposal.attachments)
+            proposal = replace(proposal, attachments=known)
             refusal = await self.proposals.ask(proposal)
         except ThreadsightError as error:
             refusal = Card("", error.sentence)

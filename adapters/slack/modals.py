@@ -53,6 +53,8 @@ class Form:
     files: tuple[Attachment, ...] = ()
     message: str = ""
     """The message that was pointed at."""
+    token: str = ""
+    """The button that was pressed, where it was one."""
 
     @property
     def options(self) -> dict[str, str]:
@@ -77,11 +79,11 @@ def estimating(spot: Spot) -> View:
     )
 
 
-def asking(spot: Spot, message: str, files: Sequence[Attachment]) -> View:
-    """The form of the shortcut “Ask about this”."""
+def asking(spot: Spot, message: str, files: Sequence[Attachment], token: str = "") -> View:
+    """The form that asks for a question about pictures; `token` is the button that it comes from."""
     said = f"{len(files)} pictures" if len(files) != 1 else "1 picture"
-    about = {"type": "plain_text", "text": f"About {said} of this message; all here will see it."}
-    where = {"c": spot.channel, "r": spot.root, "u": spot.url, "m": message}
+    about = {"type": "plain_text", "text": f"About {said}; all here will see the question."}
+    where = {"c": spot.channel, "r": spot.root, "u": spot.url, "m": message, "t": token}
     return modal(
         ASK,
         "Ask about this",
@@ -163,6 +165,7 @@ def filled(body: Json) -> Form:
         model=unescape(text(field(values, MODEL), "value")).strip(),
         files=tuple(file for file in known if file) or tuple(Attachment(n, n) for n in named),
         message=message if timestamp(message) is not None else "",
+        token=text(where, "t"),
     )
 
 

@@ -31,7 +31,7 @@ from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.wire import Json, item, number, snowflake, string
 from bot.domain import Card, Command, Post, Proposal, ThreadId
-from bot.errors import ThreadsightError
+from bot.errors import ThreadsightError, TransientError
 from bot.ports import Desk
 
 DEFER, DEFER_QUIETLY = (
@@ -42,6 +42,8 @@ EPHEMERAL = 1 << 6
 HAS_THREAD = 1 << 5
 ANSWER_SECONDS = 60.0
 PRESS_SECONDS = 1.5  # of the three that Discord waits, for what a button stands for
+ERASE_TRIES = 20
+ERASE_PAUSE_SECONDS = 5.0
 TARGETS = 200  # messages under a form that is open, kept in mind
 QUOTED = 1000  # characters of a message that a question is about, where only an interaction reaches
 
@@ -203,16 +205,16 @@ class Commands:
 
     async def _answer(self, used: Interaction, card: Card) -> None:
         """Shows a card as the interaction's own answer, and what does not fit behind it."""
-        await self._erase(card.erased)
         first, *more = carded(card)
         await self._send(used, first, original=True)
         for looks in more:
             await self._send(used, looks, original=False)
+        await self._erase(card.erased)
 
     async def _follow_up(self, used: Interaction, card: Card) -> None:
-        await self._erase(card.erased)
         for looks in carded(card):
             await self._send(used, looks, original=False)
+        await self._erase(card.erased)
 
     async def _send(self, used: Interaction, looks: Looks, *, original: bool) -> None:
         try:
@@ -236,11 +238,21 @@ class Commands:
     async def _erase(self, posts: tuple[Post, ...]) -> None:
         """Deletes posts of ours, since what they answered is gone."""
         for post in posts:
-            with suppress(ThreadsightError):
-                if (name := message_of(post.id)) is None:
-                    await delete(self._rest, post.id)
-                elif hook := self._hooks.renewed(name):
-                    await self._hooks.delete(hook)
+            for _ in range(ERASE_TRIES):
+                try:
+                    await self._delete(post)
+                    break
+                except TransientError as error:
+                    await asyncio.sleep(error.retry_after or ERASE_PAUSE_SECONDS)
+                except ThreadsightError as error:
+                    log.warning("post not deleted: %s", type(error).__name__)
+                    break
+
+    async def _delete(self, post: Post) -> None:
+        if (name := message_of(post.id)) is None:
+            await delete(self._rest, post.id)
+        elif hook := self._hooks.renewed(name):
+            await self._hooks.delete(hook)
 
     def _remember(self, name: str, message: Json) -> None:
         self._targets[name] = message

@@ -196,7 +196,8 @@ class Responder:
         spent = await self.store.thread_spent(claim.message.thread)
         buttons = await self.offers.under_answers(claim)
         call = self.call(case, fitted)
-        if sentence := budgets.too_dear(call.reserve, case.terms.question):
+        most = None if claim.allowed else case.terms.question
+        if sentence := budgets.too_dear(call.reserve, most):
             return await self.refuse(claim, sentence)
         try:
             number = await self.store.attempt(claim, call)

@@ -141,6 +141,25 @@ class Contract:
         assert first
         assert first == second
 
+    async def test_words_in_a_thread_act_on_its_pictures_and_cost_nothing(
+        self, stage: Stage
+    ) -> None:
+        stage.answers("First.", "Second.")
+
+        question = await stage.post(f"{stage.mention} what is this?", [Upload("a.png", png(1))])
+        await stage.answered(question)
+        await stage.post(f"{stage.mention} drop 1", thread=question)
+        await stage.until(
+            lambda: any("Picture 1 is not sent" in text for text in stage.visible(question))
+        )
+        await stage.post("and this?", [Upload("b.png", png(2))], thread=question)
+        posts = await stage.answered(question, 2)
+
+        first, second = stage.asked()
+        assert len(posts) == 3
+        assert len(first) == len(second) == 1
+        assert first != second
+
     async def test_pictures_come_in_the_order_in_which_they_were_posted(self, stage: Stage) -> None:
         uploads = [Upload(f"{n}.png", png(n)) for n in range(1, 5)]
         stage.answers("Four.")

@@ -228,6 +228,10 @@ async def test_one_question_has_a_limit_of_its_own(bench: Bench) -> None:
 
     assert reply.text.startswith("This question may cost up to $")
     assert bench.model.asked == []
+    bench.place.administrators.add("chief")
+    bench.place.under("m001").replied.clear()
+    assert await bench.desk.press(button(reply, "Allow").token, Person("chief")) is None
+    assert (await bench.reply(1)).text == "A cat."
 
 
 async def test_a_refusal_names_the_administrators(store: SqlStore, clock: Clock) -> None:

@@ -16,6 +16,7 @@ from adapters.discord.gateway import Gateway
 from adapters.discord.hooked import ANSWER_SECONDS, HookedDraft
 from adapters.discord.hooks import OPTION, Hook, Hooks
 from adapters.discord.places import Places
+from adapters.discord.previews import WAIT_SECONDS, Previews
 from adapters.discord.proposals import Proposals
 from adapters.discord.rest import Rest, waiting_for_the_token
 from adapters.discord.sight import Sight
@@ -45,9 +46,11 @@ class DiscordAdapter:
         identify_seconds: float = IDENTIFY_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
         ack_seconds: float = ACK_SECONDS,
+        preview_seconds: float = WAIT_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._sight = Sight()
+        self._previews = Previews(preview_seconds)
         self._rest = Rest(token=token, api_url=api_url.rstrip("/"), pause_seconds=pause_seconds)
         self._gateway = Gateway(
             token=token,
@@ -81,7 +84,7 @@ class DiscordAdapter:
 
     async def listen(self, desk: Desk) -> None:
         """Hands in every message until cancelled; raises SetupError when Discord will not have this bot."""
-        ear = Ear(desk, self._rest, self._places, self._commands)
+        ear = Ear(desk, self._rest, self._places, self._commands, self._sight, self._previews)
         try:
             await ear.listen(self._gateway)
         finally:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from adapters.discord import render
@@ -12,6 +12,7 @@ from adapters.discord.markup import File, described
 from adapters.discord.places import Places
 from adapters.discord.refusals import (
     ARCHIVED,
+    EDITS_SPENT,
     NOT_OUR_MESSAGE,
     REPLY_NEEDS_HISTORY,
     UNKNOWN_CHANNEL,
@@ -19,7 +20,7 @@ from adapters.discord.refusals import (
     Refused,
 )
 from adapters.discord.rest import AWAY, Lost, Rest, waiting_for_the_token
-from adapters.discord.spot import Spot, find_spot, own_posts
+from adapters.discord.spot import Spot, beside, find_spot, own_posts
 from adapters.discord.wire import Json, mapping, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import Outage, ThreadsightError, TransientError
@@ -95,8 +96,17 @@ class DiscordDraft:
     """Shows an answer as it grows; whoever finishes it finds the posts that are there already."""
 
     def __init__(
-        self, claim: Claim, *, rest: Rest, places: Places, pace: Pace, spawn: Spawn
+        self,
+        claim: Claim,
+        *,
+        rest: Rest,
+        places: Places,
+        pace: Pace,
+        spawn: Spawn,
+        asides: tuple[str, ...] = (),
     ) -> None:
+        self._asides = asides
+        """What people of this place are to know, under the answer."""
         self._claim = claim
         self._rest = rest
         self._places = places
@@ -125,15 +135,15 @@ class DiscordDraft:
     async def finish(self, reply: Reply) -> tuple[PostId, ...]:
         """Completes the reply; raises TransientError or PermanentError where Discord does not take it."""
         late = await self._hush()
-        contents, files = render.posts_with_files(reply)
         with waiting_for_the_token():
+            spot = await self._open()
             try:
-                await self._complete(dressed(contents, reply.buttons, files), late)
-            except Refused:
-                if not files:
+                await self._say(reply, spot, late)
+            except Refused as error:
+                other = beside(self._claim.message, spot, error)
+                if other is None:
                     raise
-                # Where no files may be posted, all of it stands in the text.
-                await self._complete(dressed(render.posts(reply), reply.buttons), None)
+                await self._say_elsewhere(reply, other, error)
         return self._names()
 
     async def leave(self) -> None:
@@ -149,14 +159,36 @@ class DiscordDraft:
                 await self._look(self._spot)
             await self._delete(0)
 
+    async def _say(self, reply: Reply, spot: Spot, late: asyncio.Task[None] | None) -> None:
+        """Brings the whole reply to a spot, with what is to be said of the place itself."""
+        asides = tuple(each for each in (*self._asides, spot.note) if each)
+        reply = replace(reply, receipts=reply.receipts + asides)
+        contents, files = render.posts_with_files(reply)
+        try:
+            await self._complete(dressed(contents, reply.buttons, files), late)
+        except Refused:
+            if not files:
+                raise
+            # Where no files may be posted, all of it stands in the text.
+            await self._complete(dressed(render.posts(reply), reply.buttons), None)
+
+    async def _say_elsewhere(self, reply: Reply, spot: Spot, refusal: Refused) -> None:
+        """Brings the reply to the channel above a thread that was closed to us meanwhile."""
+        self._spot, self._posts = spot, []
+        self._generation += 1
+        try:
+            await self._say(reply, spot, None)
+        except Refused as error:
+            raise refusal from error
+
     async def _complete(self, contents: list[Looks], late: asyncio.Task[None] | None) -> None:
         spot = await self._open()
         try:
             await self._write(spot, contents)
         except Refused as error:
-            if error.code not in (UNKNOWN_MESSAGE, NOT_OUR_MESSAGE):
+            if error.code not in (UNKNOWN_MESSAGE, NOT_OUR_MESSAGE, EDITS_SPENT):
                 raise
-            # Somebody deleted a post of ours: what is left goes too, and all is posted anew.
+            # Somebody deleted a post of ours, or it is too old: what is left goes too, and all is posted anew.
             await self._delete(0)
             self._generation += 1
             await self._write(spot, contents)
@@ -269,7 +301,7 @@ class DiscordDraft:
             payload["attachments"] = described(looks.files)
         if spot.replies and (index == 0 or spot.every):
             payload["message_reference"] = {
-                "message_id": self._claim.message.id,
+                "message_id": spot.refers or self._claim.message.id,
                 "fail_if_not_exists": False,
             }
         lost = partial(self._lost, spot)

@@ -3,28 +3,35 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 from functools import partial
 
 from adapters.discord import events
 from adapters.discord.catchup import MOST_PLACES, MOST_TALKS, missed, with_news
 from adapters.discord.commands import Commands
+from adapters.discord.delivery import Delivery
 from adapters.discord.draft import delete
 from adapters.discord.gateway import Gateway
+from adapters.discord.marks import Marks
+from adapters.discord.persistence import persist
 from adapters.discord.places import DIRECT, Place, Places
+from adapters.discord.previews import Previews
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
-from adapters.discord.wire import Json, item, items, mapping, number, snowflake
+from adapters.discord.sight import Sight
+from adapters.discord.wire import Json, item, items, mapping, numbers, snowflake, string
 from bot.domain import PostId, Scope
-from bot.errors import SetupError, ThreadsightError, TransientError
+from bot.errors import ThreadsightError, TransientError
 from bot.ports import Desk
 
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 30.0
-OVERLAP_SECONDS = 60.0  # messages of several channels may be stored a little out of order
+# Messages of several channels may come a little out of order; those before a first mark also were stored so.
+OVERLAP_SECONDS = 5.0
+FIRST_OVERLAP_SECONDS = 60.0
+NOTE_SECONDS = 5.0  # between notes of how far was read: what came since is read twice after a crash
+LAST_NOTE_SECONDS = 2.0
 SCANS_AT_ONCE = 2
-MOST_FAULTS = 5
+FIRST_RESCAN_SECONDS = 1.0
+LONGEST_RESCAN_SECONDS = 300.0
 
 PLACES = (
     "GUILD_CREATE",
@@ -49,21 +56,30 @@ log = logging.getLogger("threadsight.discord")
 class Ear:
     """One time of listening: from the gateway's events to what the desk is told."""
 
-    def __init__(self, desk: Desk, rest: Rest, places: Places, commands: Commands) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        rest: Rest,
+        places: Places,
+        commands: Commands,
+        sight: Sight,
+        previews: Previews,
+    ) -> None:
         self._desk = desk
         self._rest = rest
         self._places = places
         self._commands = commands
+        self._delivery = Delivery(desk, rest, places, sight, previews)
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._me = ""
         self._since = 0
-        self._direct_since = 0
-        self._newest: dict[str, int] = {}
-        """The newest message heard of each server: after a gap in the connection, reading starts there."""
-        self._readings = 0
-        """So many places may still be read in this session for what was missed."""
-        self._here: set[str] = set()
-        """Servers whose state has come in this session; what others say before it is no sign that we heard all."""
+        """The newest message that can have been stored before anybody noted how far was read."""
+        self._marks = Marks()
+        self._shards = 1
+        self._readings: dict[int, int] = {}
+        """By shard, how many places may still be read in its session for what was missed."""
+        self._awaited: set[str] = set()
+        """Servers whose state is still to come in their shard's session."""
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
 
     async def listen(self, gateway: Gateway) -> None:
@@ -72,10 +88,13 @@ class Ear:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(gateway.run(HEARD, self._hear))
+                group.create_task(self._keep_noting())
                 while True:
                     self._take(*await self._heard.get(), group)
         except BaseExceptionGroup as errors:
             raise first(errors) from errors
+        finally:
+            await self._note_a_last_time()
 
     def _hear(self, event: str, data: Json) -> None:
         self._heard.put_nowait((event, mapping(data)))
@@ -85,51 +104,55 @@ class Ear:
         place = self._places.get(snowflake(data, "channel_id"))
         self._places.learn(event, data, self._me)
         if event == "READY":
-            self._readings = MOST_PLACES
-            self._here -= {snowflake(guild, "id") for guild in items(data, "guilds")}
-            group.create_task(self._register(snowflake(item(data, "application"), "id")))
-            since, self._direct_since = self._direct_since, self._about_now()
-            group.create_task(self._catch_up_directly(since))
+            self._begin(data, group)
         elif event == "GUILD_CREATE":
-            self._here.add(snowflake(data, "id"))
-            group.create_task(self._catch_up(snowflake(data, "id"), self._seen(data)))
+            self._marks.freeze(snowflake(data, "id"))
+            group.create_task(self._catch_up(data))
         elif event == "INTERACTION_CREATE":
             group.create_task(self._commands.hear(data, self._desk))
-        elif event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
-            self._note(data)
-            group.create_task(self._deliver(event, data))
+        elif event == "MESSAGE_CREATE":
+            group.create_task(self._deliver(data, *self._began(data)))
+        elif event == "MESSAGE_UPDATE":
+            group.create_task(self._delivery.updated(data))
         elif event in DELETIONS:
             for scope in events.deletions(event, data, place):
                 group.create_task(self._forget(scope))
 
-    async def _deliver(self, event: str, data: Json) -> None:
-        """Hands in a message that may concern the bot, as often as it takes to have it stored."""
-        if not events.by_a_person(data) or (event == "MESSAGE_UPDATE" and not events.is_edit(data)):
-            return
+    def _begin(self, data: Json, group: asyncio.TaskGroup) -> None:
+        """A shard's session begins: whatever was said before it may have been missed."""
+        shard, self._shards = (*numbers(data, "shard"), 0, 1)[:2]
+        self._readings[shard] = MOST_PLACES
+        for guild in items(data, "guilds"):
+            # Until its state has come, what its people say is no sign that we heard all before it.
+            server = snowflake(guild, "id")
+            if server not in self._awaited:
+                self._marks.freeze(server)
+            self._awaited.add(server)
+        if shard == 0:
+            # The first shard alone hears direct messages.
+            group.create_task(self._register(snowflake(item(data, "application"), "id")))
+            self._marks.freeze(DIRECT)
+            group.create_task(self._catch_up_directly())
 
-        async def deliver() -> None:
-            place = await self._place(data)
-            roles = self._places.own_roles(place.guild)
-            message = events.message(data, place, self._me, roles)
-            changed = event == "MESSAGE_UPDATE" and events.has_thread(data)
-            if message is not None and (message.addressed or place.is_thread or changed):
-                groups = self._places.groups(place, events.roles_of(data))
-                await self._desk.accept(replace(message, groups=groups))
+    def _began(self, data: Json) -> tuple[str, int]:
+        """Notes that a message is on its way to the store; returns its server and number."""
+        server = snowflake(data, "guild_id") or DIRECT
+        message = int(snowflake(data, "id") or 0)
+        self._marks.heard(server, message)
+        self._marks.begin(server, message)
+        return server, message
 
-        await persist(deliver)
+    async def _deliver(self, data: Json, server: str, message: int) -> None:
+        await self._delivery.created(data)
+        self._marks.end(server, message)
 
     async def _forget(self, scope: Scope) -> None:
         """Has the desk erase what was deleted, and deletes the posts that answered a message."""
-        posts: list[PostId] = []
-
-        async def forget() -> None:
-            posts.extend(await self._desk.retract(scope))
-
-        await persist(forget)
+        posts = await persist(partial(self._desk.retract, scope))
         if scope.message is None:
             # A thread, channel or server took all posts in it along.
             return
-        for post in posts:
+        for post in posts or ():
             await persist(partial(self._delete, post))
 
     async def _delete(self, post: PostId) -> None:
@@ -146,84 +169,92 @@ class Ear:
         except ThreadsightError as error:
             log.warning("commands not registered: %s", error.sentence)
 
-    async def _catch_up(self, guild: str, since: int) -> None:
+    async def _catch_up(self, guild: Json) -> None:
         """Hands in what people said in a server while nobody listened."""
+        server = snowflake(guild, "id")
+        since = await self._resume(server)
+        joined = events.moment(string(guild, "joined_at"))
+        since = max(since, events.first_id_at(joined) if joined else 0)
         # A bot in many servers reads no more than one in a few: it has its limits with Discord.
-        places = with_news(self._places.of_guild(guild), since, self._readings)
-        self._readings -= len(places)
+        shard = (int(server or 0) >> 22) % self._shards
+        left = self._readings.get(shard, MOST_PLACES)
+        places = with_news(self._places.of_guild(server), since, left)
+        self._readings[shard] = left - len(places)
         await self._read(places, since)
+        self._marks.thaw(server)
+        if server in self._awaited:
+            self._awaited.discard(server)
+            self._marks.thaw(server)
 
-    async def _catch_up_directly(self, since: int) -> None:
+    async def _catch_up_directly(self) -> None:
         """Hands in what people wrote to the bot itself; Discord does not tell where, but the desk remembers."""
-        talks: list[Place] = []
+        since = await self._resume(DIRECT)
+        known = await persist(partial(self._desk.recent, events.PLATFORM, DIRECT)) or []
+        channels = list(dict.fromkeys(thread.channel for thread in known))[:MOST_TALKS]
+        await self._read([Place(channel, "", kind=1) for channel in channels], since)
+        self._marks.thaw(DIRECT)
 
-        async def recall() -> None:
-            known = await self._desk.recent(events.PLATFORM, DIRECT)
-            talks.extend(Place(thread.channel, "", kind=1) for thread in known[:MOST_TALKS])
-
-        await persist(recall)
-        await self._read(talks, since)
+    async def _resume(self, server: str) -> int:
+        """The id after which a server is to be read, stored before anything of it is."""
+        mark = self._marks.of(server)
+        if mark is None:
+            stored = await persist(partial(self._desk.read_up_to, events.PLATFORM, server)) or {}
+            mark = int(stored.get(server) or 0)
+            if not mark:
+                mark = self._since
+                note = partial(self._desk.note_read, events.PLATFORM, server, server, str(mark))
+                await persist(note)
+            self._marks.set(server, mark)
+        return max(0, mark - (int(OVERLAP_SECONDS * 1000) << 22))
 
     async def _read(self, places: Iterable[Place], since: int) -> None:
-        async with self._scans:
-            try:
-                async for data in missed(self._rest, places, since):
-                    await self._deliver("MESSAGE_CREATE", data)
-            except TransientError as error:
-                log.warning("catching up stopped: %s", error.sentence)
+        """Hands in what was said in these places; one that cannot be read now is read later."""
+        left, pause = list(places), FIRST_RESCAN_SECONDS
+        while left:
+            async with self._scans:
+                left = [place for place in left if not await self._read_one(place, since)]
+            if left:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_RESCAN_SECONDS)
+
+    async def _read_one(self, place: Place, since: int) -> bool:
+        try:
+            found = await missed(self._rest, place, since)
+        except TransientError as error:
+            log.warning("not caught up yet: %s", error.sentence)
+            return False
+        for data in found:
+            await self._delivery.read(data)
+        return True
 
     async def _remember(self) -> None:
         self._me = await self._rest.me()
         seen = await self._desk.last_seen(events.PLATFORM)
         # A bot that has heard nothing yet has missed nothing.
-        self._since = events.first_id_at(time.time() if seen is None else seen - OVERLAP_SECONDS)
-        self._direct_since = self._since
+        self._since = events.first_id_at(
+            time.time() if seen is None else seen - FIRST_OVERLAP_SECONDS
+        )
 
-    def _about_now(self) -> int:
-        return events.first_id_at(time.time() - OVERLAP_SECONDS)
+    async def _keep_noting(self) -> None:
+        """Notes now and then how far was read, so that a crash costs no more than a second look."""
+        while True:
+            await asyncio.sleep(NOTE_SECONDS)
+            try:
+                await self._note_marks()
+            except ThreadsightError as error:
+                log.warning("not noted how far was read: %s", type(error).__name__)
 
-    def _seen(self, guild: Json) -> int:
-        return self._newest.get(snowflake(guild, "id"), self._since)
-
-    def _note(self, data: Json) -> None:
-        guild, message = snowflake(data, "guild_id"), int(snowflake(data, "id") or 0)
-        if guild in self._here:
-            self._newest[guild] = max(self._newest.get(guild, 0), message)
-
-    async def _place(self, data: Json) -> Place:
-        """Where a message stands; asks Discord where the gateway did not tell."""
-        channel, guild = snowflake(data, "channel_id"), snowflake(data, "guild_id")
-        if not guild:
-            return Place(channel, "", kind=1)
-        if known := self._places.get(channel):
-            return known
+    async def _note_a_last_time(self) -> None:
         try:
-            told = await self._rest.get("/channels/{channel_id}", channel_id=channel)
-        except Refused:
-            # Remembered, so that a place we may not look at is not asked for with every message.
-            told = {"id": channel, "type": number(data, "channel_type")}
-        return self._places.add(told, guild=guild)
+            async with asyncio.timeout(LAST_NOTE_SECONDS):
+                await self._note_marks()
+        except (TimeoutError, ThreadsightError) as error:
+            log.warning("not noted how far was read: %s", type(error).__name__)
 
-
-async def persist(act: Callable[[], Awaitable[None]]) -> None:
-    """Tries until it succeeds: Discord tells of a message once, so it is ours to keep until it is stored."""
-    pause, faults = FIRST_PAUSE_SECONDS, 0
-    while True:
-        try:
-            return await act()
-        except TransientError as error:
-            log.warning("not stored yet: %s", type(error).__name__)
-            pause = max(pause, min(error.retry_after or 0, LONGEST_PAUSE_SECONDS))
-        except SetupError:
-            raise
-        except Exception as error:
-            # A fault of ours: it may have met us at a bad moment, but it may not go on for ever.
-            faults += 1
-            log.error("not stored: %s", type(error).__name__)
-            if faults == MOST_FAULTS:
-                return None
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    async def _note_marks(self) -> None:
+        for server, mark in self._marks.news().items():
+            await self._desk.note_read(events.PLATFORM, server, server, str(mark))
+            self._marks.noted(server, mark)
 
 
 def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

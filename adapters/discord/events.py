@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 
 from adapters.discord.places import DIRECT, Place
+from adapters.discord.previews import previews_of
 from adapters.discord.wire import Json, item, items, number, snowflake, string, strings
 from bot.domain import Attachment, Message, Scope, ThreadId
 
@@ -95,7 +96,8 @@ def of_message(guild: str, place: Place | None, deleted: str) -> Scope:
 def thread_of(place: Place, message_id: str) -> ThreadId:
     """A thread's id is that of the message it starts from, so a question's thread is known before it exists."""
     if not place.guild:
-        return ThreadId(PLATFORM, DIRECT, place.id, place.id)
+        # Without threads: the store knows which conversation goes on.
+        return ThreadId(PLATFORM, DIRECT, place.id, "")
     if place.is_thread:
         return ThreadId(PLATFORM, place.guild, place.parent, place.id)
     return ThreadId(PLATFORM, place.guild, place.id, message_id)
@@ -181,12 +183,11 @@ def snapshots(data: Json) -> list[Json]:
 
 
 def attachments_of(data: Json) -> tuple[Attachment, ...]:
-    """The files of a post, those of a post that it forwards included, in order and each once."""
-    found = items(data, "attachments")
-    for snapshot in snapshots(data):
-        found += items(snapshot, "attachments")
-    files = (attachment(each) for each in found)
-    return tuple({file.id: file for file in files if file.id}.values())
+    """The files of a post and of one that it forwards, and the pictures that it links to; each once."""
+    posts = [data, *snapshots(data)]
+    files = [attachment(each) for post in posts for each in items(post, "attachments")]
+    linked = [each for post in posts for each in previews_of(post)]
+    return tuple({file.id: file for file in [*files, *linked] if file.id}.values())
 
 
 def attachment(data: Json) -> Attachment:

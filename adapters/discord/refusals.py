@@ -13,6 +13,9 @@ MISSING_PERMISSION = 50013
 ARCHIVED = 50083
 REPLY_NEEDS_HISTORY = 160002
 THREAD_EXISTS = 160004
+LOCKED = 160005
+TOO_MANY_THREADS = 160006
+EDITS_SPENT = 30046
 
 SENTENCES = {
     UNKNOWN_CHANNEL: "The channel is gone.",
@@ -24,8 +27,8 @@ SENTENCES = {
     ),
     50007: "This person takes no direct messages from me.",
     ARCHIVED: "This thread is archived, so I cannot write in it.",
-    160005: "This thread is locked, so I cannot write in it.",
-    160006: "This server has too many active threads; close some of them.",
+    LOCKED: "This thread is locked, so I cannot write in it.",
+    TOO_MANY_THREADS: "This server has too many active threads; close some of them.",
     200000: "The server's AutoMod does not let this answer through.",
     200001: "The server's AutoMod does not let this answer through.",
 }

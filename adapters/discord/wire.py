@@ -50,3 +50,9 @@ def snowflake(data: Json, key: str) -> str:
     """The id under a key; empty when it is none."""
     value = str(data.get(key) or "")
     return value if value.isdecimal() and value.isascii() and len(value) <= ID_DIGITS else ""
+
+
+def numbers(data: Json, key: str) -> list[int]:
+    """The whole numbers in the list under a key."""
+    value = data.get(key)
+    return [each for each in value if isinstance(each, int)] if isinstance(value, list) else []

@@ -54,6 +54,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     body: Json | None = None
     until: asyncio.Event = field(default_factory=asyncio.Event)
+    after: int = 0
+    """So many requests are spared first."""
 
 
 @dataclass
@@ -326,6 +328,9 @@ class DiscordServer:
         fault = self.faults.get(kind)
         if fault is None:
             return None
+        if fault.after:
+            fault.after -= 1
+            return None
         fault.times -= 1
         if fault.times <= 0:
             del self.faults[kind]
@@ -464,6 +469,8 @@ class DiscordServer:
     async def _create(self, request: web.Request) -> web.Response:
         channel, (payload, files) = self._channel(request), await posted(request)
         self._permit(channel, "send")
+        if channel["type"] == FORUM:
+            raise Refusal(400, 50008, "Cannot send messages in a non-text channel")
         if channel.get("locked"):
             raise Refusal(400, 160005)
         channel["archived"] = False

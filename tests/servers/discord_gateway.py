@@ -95,8 +95,8 @@ class GatewayServer:
 
     def shard_of(self, event: str, data: Json) -> int:
         """Which shard hears of it; of direct messages the first."""
-        guild = data.get("id") if event.startswith("GUILD_") else data.get("guild_id")
-        number = int(guild) if str(guild).isdecimal() else 0
+        guild = str(data.get("id") if event.startswith("GUILD_") else data.get("guild_id"))
+        number = int(guild) if guild.isdecimal() else 0
         return (number >> 22) % self._world.shards
 
     def _seen(self, session: Session, data: Json) -> Json:
@@ -240,7 +240,7 @@ class GatewayServer:
             return 4014
         return None if intents & NEEDED == NEEDED else 4013
 
-    async def _tell(self, session: Session, event: str, data: Json) -> None:
+    async def _tell(self, session: Session, event: str, data: Json | None) -> None:
         payload = {"op": DISPATCH, "t": event, "s": len(session.sent) + 1, "d": data}
         session.sent.append(payload)
         await self._send(session, payload)

@@ -146,7 +146,8 @@ async def test_a_reply_in_a_channel_whose_history_is_closed_to_us_is_a_plain_pos
     question = await asked(discord)
     await adapter.draft(claimed(question)).finish(ANSWER)
 
-    assert discord.contents(CHANNEL) == ["A cat." + SMALL]
+    note = "\n-# I may not create threads here, so I answer in the channel."
+    assert discord.contents(CHANNEL) == ["A cat." + SMALL + note]
 
 
 async def test_a_direct_message_is_answered_in_place(
@@ -381,8 +382,8 @@ async def test_an_answer_that_discord_would_not_give_is_an_outage(
         (Fault("status", times=99, status=429, headers={"Retry-After": "60"}), RateLimited),
         # The installer mends the token; until then the reply waits.
         (Fault("status", status=401), Outage),
-        (Fault("status", status=403, body={"code": 50013}), PermanentError),
-        (Fault("status", status=400, body={"code": 160005}), PermanentError),
+        (Fault("status", times=99, status=403, body={"code": 50013}), PermanentError),
+        (Fault("status", times=99, status=400, body={"code": 160005}), PermanentError),
         (Fault("status", status=404, body={"code": 10003}), PermanentError),
     ],
 )

@@ -53,13 +53,15 @@ async def test_a_connection_on_which_nothing_is_answered_is_cut_and_resumed(
     discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
 ) -> None:
     discord.gateway.interval_ms = 50
-    async with made(discord, session, ack_seconds=0.2) as adapter:
-        async with listening(discord, adapter, desk):
-            discord.gateway.silent = True
-            await discord.say(f"{MENTION} did you hear?")
-            await discord.until(lambda: discord.gateway.dials == 2)
-            discord.gateway.silent = False
-            [message] = await desk.until(1)
+    async with (
+        made(discord, session, ack_seconds=0.2) as adapter,
+        listening(discord, adapter, desk),
+    ):
+        discord.gateway.silent = True
+        await discord.say(f"{MENTION} did you hear?")
+        await discord.until(lambda: discord.gateway.dials == 2)
+        discord.gateway.silent = False
+        [message] = await desk.until(1)
 
     assert message.text == "did you hear?"
     assert (discord.gateway.identified, discord.gateway.resumed) == (1, 1)

@@ -100,7 +100,7 @@ async def test_in_a_direct_message_everything_speaks_to_the_bot(
     [message] = await desk.until(1)
 
     assert message.addressed
-    assert message.thread == ThreadId("discord", "@me", "88", "88")
+    assert message.thread == ThreadId("discord", "@me", "88", "")
 
 
 async def test_a_forwarded_picture_is_a_picture_of_the_question(
@@ -272,7 +272,7 @@ async def test_direct_messages_that_were_missed_are_read_where_the_desk_remember
         [message] = await desk.until(1)
 
     assert message.text == "missed directly"
-    assert message.thread == ThreadId("discord", "@me", "88", "88")
+    assert message.thread == ThreadId("discord", "@me", "88", "")
 
 
 async def test_a_channel_that_does_not_tell_its_newest_message_is_read(

@@ -18,8 +18,9 @@ SCOPES = (
 )
 """What the bot needs; deploy/slack-manifest.yaml asks for the same."""
 
-OPTIONAL_SCOPES = ("users:read",)
-"""What it can do without: Slack's administrators are then none of the bot's."""
+OPTIONAL_SCOPES = ("users:read", "files:write", "channels:read", "groups:read")
+"""What it can do without: Slack's administrators are then none of the bot's, an estimate has no drawing, and
+of a deleted channel it does not hear."""
 
 APP_MEND = (
     "on the app's page Basic Information, under App-Level Tokens, make one with the scope "

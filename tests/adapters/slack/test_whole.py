@@ -161,7 +161,7 @@ async def test_an_estimate_by_form_is_asked_now_by_its_button(stage: SlackStage)
 
     stage.server.command("/estimate")
     await stage.server.until(lambda: stage.server.views)
-    filled = {"files": {"files": [file.info]}, "question": {"value": "what is it?"}}
+    filled: dict[str, rules.Json] = {"files": {"files": [file.info]}, "question": {"value": "what is it?"}}
     stage.server.submit(stage.server.views[0], filled)
     await stage.server.until(lambda: stage.server.ephemeral)
     [card] = stage.server.ephemeral

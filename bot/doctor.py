@@ -81,9 +81,15 @@ def price_check(settings: Settings, prices: Prices) -> Check:
 
 
 def budget_check(settings: Settings) -> Check:
-    person, workspace = settings.budget_person_day, settings.budget_workspace_month
-    return Check(
-        "budgets",
-        True,
-        f"{dollars(person)} a person and day, {dollars(workspace)} a workspace and month",
+    """Every budget that the environment sets."""
+    caps = (
+        (settings.budget_person_day, "a person and day"),
+        (settings.budget_person_month, "a person and month"),
+        (settings.budget_channel_day, "a channel and day"),
+        (settings.budget_channel_month, "a channel and month"),
+        (settings.budget_workspace_day, "a workspace and day"),
+        (settings.budget_workspace_month, "a workspace and month"),
+        (settings.question_dollars, "a question"),
     )
+    words = [f"{dollars(cap)} {what}" for cap, what in caps if cap is not None]
+    return Check("budgets", True, ", ".join(words))

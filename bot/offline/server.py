@@ -83,7 +83,7 @@ class OfflineServer:
 
     def _speak(self, asked: Asked, looks: list[Look]) -> AsyncIterator[str]:
         seen = [
-            words.Seen(picture.number, picture.new, look)
+            words.Seen(picture.number, picture.new, look, picture.part)
             for picture, look in zip(asked.pictures, looks, strict=True)
         ]
         return words.answer(

@@ -19,7 +19,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_PICTURES = 1_500
 """As the API documents."""
 DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,40};base64,", re.IGNORECASE)
-LABEL = re.compile(r"\s*Picture (\d{1,6})\b[^\n]*\s*")
+LABEL = re.compile(r"\s*Picture (\d{1,6})\b[^\n]*?(?:, ((?:page|part) \d{1,6}) of \d{1,6}:)?\s*")
 NOT_SHOWN = re.compile(r"Picture \d+\b[^\n]* was not shown\b")
 
 
@@ -46,6 +46,8 @@ class Sent:
     """Whether it came with the question."""
     param: str
     """Where it stands in the request."""
+    part: str = ""
+    """`page 2`, where a picture has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +177,9 @@ def numbered(parts: list[Part], last: int) -> Iterator[Sent]:
         count, number = count + 1, int(label[1]) if label else number + 1
         if count > MAX_PICTURES:
             raise Refused(f"More than {MAX_PICTURES} pictures are too many.", param="messages")
+        inside = (label[2] or "") if label else ""
         label = None
-        yield Sent(number, part.data, part.detail, part.message == last, part.param)
+        yield Sent(number, part.data, part.detail, part.message == last, part.param, inside)
 
 
 def question_of(parts: list[Part]) -> str:

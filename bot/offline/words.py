@@ -56,6 +56,13 @@ class Seen:
     new: bool
     """Whether it came with the question."""
     look: Look
+    part: str = ""
+    """`page 2`, where a picture has several."""
+
+    @property
+    def name(self) -> str:
+        """`2, page 3`."""
+        return f"{self.number}, {self.part}" if self.part else str(self.number)
 
 
 Read = Callable[[int], Awaitable[tuple[str, ...]]]
@@ -98,9 +105,14 @@ def choose(question: str, pictures: Sequence[Seen]) -> tuple[list[int], list[int
     named = [
         int(number) for match in NAMED.finditer(question) for number in re.findall(r"\d+", match[1])
     ]
-    at = {picture.number: index for index, picture in enumerate(pictures)}
-    chosen = [at[number] for number in dict.fromkeys(named) if number in at]
-    missing = [number for number in dict.fromkeys(named) if number not in at]
+    wanted, there = list(dict.fromkeys(named)), {picture.number for picture in pictures}
+    chosen = [
+        index
+        for number in wanted
+        for index, picture in enumerate(pictures)
+        if picture.number == number
+    ]
+    missing = [number for number in wanted if number not in there]
     new = [index for index, picture in enumerate(pictures) if picture.new]
     return chosen or new or list(range(len(pictures)))[-1:], missing
 
@@ -110,7 +122,12 @@ def pairs_of(
 ) -> list[tuple[int, int]]:
     """Indices of the pictures to compare: those spoken of, or the one with the newest or the one before."""
     if len(chosen) > 1:
-        return list(pairwise(chosen[:MOST_DESCRIBED]))
+        # Pages of one document are no pair: nobody compares those.
+        return [
+            (one, other)
+            for one, other in pairwise(chosen[:MOST_DESCRIBED])
+            if pictures[one].number != pictures[other].number
+        ]
     if not chosen:
         return []
     one, newest = chosen[0], len(pictures) - 1
@@ -132,7 +149,7 @@ async def descriptions(
     for index in chosen[:MOST_DESCRIBED]:
         picture, lines = pictures[index], await read(index)
         if len(pictures) > 1:
-            yield f"**Picture {picture.number}**"
+            yield f"**Picture {picture.name}**"
         if shared := lines_sharing_words(question, lines):
             yield f"Lines that share words with your question: {quoted(shared)}"
         parts = {
@@ -144,7 +161,7 @@ async def descriptions(
             yield parts[topic]
     for index in chosen[MOST_DESCRIBED:]:
         picture = pictures[index]
-        yield f"**Picture {picture.number}** (not read: ask about it by its number)"
+        yield f"**Picture {picture.name}** (not read: ask about it by its number)"
         yield f"{size_of(picture.look)}\n{colours_of(picture.look)}"
 
 
@@ -289,8 +306,8 @@ def place_of(steps: Sequence[float]) -> str:
 
 def closing(pictures: Sequence[Seen], *, credo: bool) -> str:
     """Which pictures came, so that anyone sees that a follow-up sends the earlier ones again."""
-    earlier = [str(picture.number) for picture in pictures if not picture.new]
-    new = [str(picture.number) for picture in pictures if picture.new]
+    earlier = dict.fromkeys(str(picture.number) for picture in pictures if not picture.new)
+    new = dict.fromkeys(str(picture.number) for picture in pictures if picture.new)
     if not pictures:
         sent = "I was sent no picture."
     else:
@@ -298,7 +315,7 @@ def closing(pictures: Sequence[Seen], *, credo: bool) -> str:
             *([f"earlier: {', '.join(earlier)}"] if earlier else []),
             *([f"new: {', '.join(new)}"] if new else []),
         ]
-        sent = f"I was sent {count(len(pictures), 'picture')} ({'; '.join(groups)})."
+        sent = f"I was sent {count(len({*earlier, *new}), 'picture')} ({'; '.join(groups)})."
     return f"_{CREDO} {sent}_" if credo else f"_{sent}_"
 
 

@@ -85,8 +85,12 @@ async def test_try_again_there_answers_in_the_same_post(stage: DiscordStage) -> 
     stage.answers("A cat.", "A dog.")
     seen = await discord.use(ask("What is this?", uploaded(discord, data=png(1))), present=False)
     await discord.until(lambda: "$" in "".join(seen["contents"]))
-    await discord.interactions.press(seen["messages"][0], "Try again", present=False)
-    await discord.until(lambda: "A dog." in post_of(seen))
+    pressed = await discord.interactions.press(seen["messages"][0], "Try again", present=False)
+    await discord.until(lambda: "A dog." in post_of(seen) or bool(pressed["contents"]))
+    if pressed["contents"]:
+        # Faster than the worker, which had posted the answer and not settled it yet.
+        await discord.interactions.press(seen["messages"][0], "Try again", present=False)
+        await discord.until(lambda: "A dog." in post_of(seen))
 
     assert "A cat." not in post_of(seen)
 

@@ -168,7 +168,7 @@ class Commands:
     async def card_for(self, command: Command) -> Card:
         """The desk's card, or what went wrong as one."""
         try:
-            known = await self.with_sizes(command.attachments)
+            known = pictures(await self.with_sizes(command.attachments))
             return await self.desk.run(replace(command, attachments=known))
         except ThreadsightError as error:
             return Card("", error.sentence)
@@ -273,7 +273,7 @@ class Commands:
         """Files with what Slack tells only on request, as of other organisations' or a form's."""
         first, others = attachments[:LOOKED_UP], attachments[LOOKED_UP:]
         known = await asyncio.gather(*(self.looked_up(file) for file in first))
-        return (*pictures(tuple(known)), *others)
+        return (*known, *others)
 
     async def looked_up(self, file: Attachment) -> Attachment:
         """A file as Slack knows it, where its message did not say."""

@@ -5,13 +5,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from adapters.slack.api import UPDATES_KEPT, Api, Json, Refused, Unsure
+from adapters.slack.api import HASTY_SECONDS, UPDATES_KEPT, Api, Refused, Unsure
 from adapters.slack.blocks import MARKDOWN_LIMIT, REFUSED, Part, compose, marked, partial
-from adapters.slack.events import text, timestamp
+from adapters.slack.events import text
+from adapters.slack.found import merged, parts_of
 from adapters.slack.markup import harmless
 from adapters.slack.probe import Identity
 from adapters.slack.signs import LACKING_SECONDS, UNKNOWN, Signs
-from adapters.slack.thread import PAGING, Thread, Vanished, erase, is_own
+from adapters.slack.thread import PAGING, Thread, Vanished, erase
 from adapters.text import split
 from bot.domain import Claim, PostId, Reply
 from bot.errors import RateLimited, SetupError, ThreadsightError
@@ -49,9 +50,9 @@ class SlackDraft:
         self.thread = Thread(api, claim.message.thread, claim.message.author)
         self.signs = Signs(api, self.thread, claim)
         self.posts: list[PostId] = list(claim.posts)
-        # A thread's first claim is its very first try: there is nothing that we could have posted.
-        self.looked = claim.number <= 1 and not claim.posts
-        self.messages: set[PostId] = set()
+        self.looked = api.live.nothing_unknown(claim)
+        """Whether all posts of this reply are known."""
+        self.messages: set[PostId] = set(claim.posts if self.looked else ())
         """Posts that are no streams for sure."""
         self.stream: PostId | None = None
         """A stream that this draft opened and believes to be open."""
@@ -83,6 +84,7 @@ class SlackDraft:
             # What was shown until now stands under nothing.
             await erase(self.api, self.channel, self.posts)
             raise
+        self.api.live.finished(self.claim, self.posts)
         return tuple(self.posts)
 
     async def write_best(self, reply: Reply) -> None:
@@ -332,9 +334,17 @@ class SlackDraft:
     async def add(self, part: Part, *, hasty: bool = False) -> None:
         """Posts one more part; looks for it when Slack's answer is lost."""
         known = len(self.posts)
+        posting = asyncio.create_task(self.thread.post(part, hasty=hasty))
         try:
-            self.posts.append(await self.thread.post(part, hasty=hasty))
+            self.posts.append(await asyncio.shield(posting))
             self.messages.add(self.posts[-1])
+        except asyncio.CancelledError:
+            # The question may be gone: what is posted all the same must be known, to be taken back.
+            await asyncio.wait({posting}, timeout=HASTY_SECONDS)
+            self.looked = posting.cancel() is False and posting.exception() is None
+            if self.looked:
+                self.posts.append(posting.result())
+            raise
         except Unsure:
             self.looked = False
             if hasty:
@@ -369,32 +379,12 @@ class SlackDraft:
                 raise Vanished from error
             log.info("the thread cannot be read: %s", error.code)
             after = ()
-        found = [message for message in after if is_own(message, me) and self.is_part(message)]
+        found = parts_of(after, self.question, me)
         self.messages |= {text(message, "ts") for message in found if marked(message)}
         self.posts = merged(self.posts, found)
         self.looked = True
-
-    def is_part(self, message: Json) -> bool:
-        """Whether a message of the bot belongs to this reply.
-
-        A thread's answers come one after the other, and each complete one is marked with its question: an
-        unmarked one after our question can only be a stream that we did not come to finish.
-        """
-        sent, asked = timestamp(text(message, "ts")), timestamp(self.question)
-        if sent is None or asked is None or sent <= asked:
-            return False
-        mark = marked(message)
-        return mark is None or mark[0] == self.question
 
 
 def first(wanted: str) -> str:
     """As much of a growing text as one message shows."""
     return wanted if len(wanted) <= MARKDOWN_LIMIT else split(wanted, MARKDOWN_LIMIT)[0]
-
-
-def merged(known: list[PostId], found: list[Json]) -> list[PostId]:
-    """All posts of a reply in the order of its parts; unfinished ones count as the first."""
-    parts = {text(message, "ts"): (marked(message) or ("", 0))[1] for message in found}
-    for number, post in enumerate(known):
-        parts.setdefault(post, number)
-    return sorted(parts, key=lambda post: (parts[post], timestamp(post) or 0.0))

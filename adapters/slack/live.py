@@ -3,9 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from bot.domain import Claim, Person, PostId
+from bot.domain import Claim, Person, PostId, ThreadId
 from bot.ports import Desk
 
+MOST_THREADS = 10_000  # whose last reply is remembered; others are looked at again
 MOST_TEAMS = 10_000  # people whose home is remembered; whoever is forgotten is taken for a local
 
 
@@ -19,6 +20,8 @@ class Live:
         """By channel and the question's timestamp."""
         self.posts: dict[tuple[str, PostId], Claim] = {}
         self.teams: OrderedDict[str, str] = OrderedDict()
+        self.done: OrderedDict[ThreadId, tuple[Claim, tuple[PostId, ...]]] = OrderedDict()
+        """The last reply of each thread that was completed here."""
 
     def begin(self, claim: Claim) -> None:
         """An answer is being written."""
@@ -35,6 +38,27 @@ class Live:
             del self.claims[channel, claim.message.id]
         for key in [key for key, known in self.posts.items() if known is claim]:
             del self.posts[key]
+
+    def finished(self, claim: Claim, posts: Sequence[PostId]) -> None:
+        """A reply is complete in these posts."""
+        self.done[claim.message.thread] = claim, tuple(posts)
+        self.done.move_to_end(claim.message.thread)
+        if len(self.done) > MOST_THREADS:
+            self.done.popitem(last=False)
+
+    def nothing_unknown(self, claim: Claim) -> bool:
+        """Whether nobody can have posted anything for this message that the claim does not know.
+
+        A thread's claims are counted: between its first one and nothing, as between one that was completed here and
+        the next, there was nobody.
+        """
+        if claim.number <= 1:
+            return not claim.posts
+        before, posts = self.done.get(claim.message.thread, (None, ()))
+        if before is None or claim.number != before.number + 1:
+            return False
+        same = claim.message.id == before.message.id
+        return claim.posts == posts if same else not claim.posts
 
     def meant(self, channel: str, root: str, posts: Sequence[PostId]) -> list[Claim]:
         """The answers that Slack's own Stop means: those of its streams, else those of its thread."""

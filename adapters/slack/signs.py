@@ -7,7 +7,7 @@ from adapters.slack.api import Api, Refused
 from adapters.slack.blocks import stopping
 from adapters.slack.thread import Thread
 from bot.domain import Claim
-from bot.errors import SetupError, ThreadsightError
+from bot.errors import RateLimited, ThreadsightError
 
 STATUS = "is looking …"
 SESSIONS, STATUSES = "sessions", "statuses"
@@ -44,10 +44,10 @@ class Signs:
         try:
             await self.thread.set_session("processing")
             self.session = True
-        except (Refused, SetupError):
-            self.api.lacks.close(SESSIONS, LACKING_SECONDS)
-        except ThreadsightError as error:
+        except RateLimited as error:
             log.debug("no session: %s", type(error).__name__)
+        except ThreadsightError:
+            self.api.lacks.close(SESSIONS, LACKING_SECONDS)
         return self.session
 
     async def set_status(self) -> None:

@@ -278,6 +278,57 @@ async def test_a_parent_that_vanishes_while_the_answer_grows_leaves_no_stray(
     assert slack.own() == []
 
 
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_post_on_its_way_when_the_question_goes_is_taken_back(
+    slack: SlackServer, adapter: SlackAdapter, *, gone: bool
+) -> None:
+    slack.unknown = {"chat.startStream"}
+    slack.fail("chat.postMessage", Fault(late=0.2))
+    question = slack.post("what is this?")
+    draft = adapter.draft(claim(question))
+    finishing = asyncio.create_task(draft.finish(REPLY))
+    await slack.until(lambda: slack.calls["chat.postMessage"])
+    if gone:
+        del slack.channels[CHANNEL].messages[question]
+
+    finishing.cancel()
+    await asyncio.wait({finishing})
+    await draft.withdraw()
+
+    assert slack.own() == []
+
+
+async def test_a_thread_that_this_process_answered_is_not_looked_at_again(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    first = slack.post("what is this?")
+    second = slack.post("and that?", thread=first)
+    posts = await adapter.draft(claim(first)).finish(REPLY)
+    await adapter.draft(claim(second, root=first, number=2)).finish(REPLY)
+    again = await adapter.draft(claim(second, root=first, number=3)).finish(REPLY)
+    calls = slack.calls["conversations.replies"]
+    await adapter.draft(claim(second, root=first, number=4, posts=again)).finish(REPLY)
+
+    assert calls == slack.calls["conversations.replies"] == 1
+    assert len(posts) == len(again) == 1
+    assert slack.thread(first) == [WHOLE, WHOLE]
+
+
+async def test_an_app_that_may_look_once_a_minute_answers_all_the_same(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    slack.cut = 15
+    root = slack.post("what is this?")
+    questions = [slack.post(f"number {n}", thread=root) for n in range(20)]
+    for number, question in enumerate(questions[:3]):
+        # As after a restart: nothing is remembered of the thread.
+        adapter.api.live.done.clear()
+        held = claim(question, root=root, number=number + 2)
+        await adapter.draft(held).finish(replace(REPLY, text=f"Square {number}."))
+
+    assert slack.thread(root) == [f"Square {number}.\n{FOOTER}" for number in range(3)]
+
+
 async def test_progress_leaves_room_for_what_completes_an_answer(
     slack: SlackServer, adapter: SlackAdapter
 ) -> None:

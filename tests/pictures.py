@@ -5,7 +5,7 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -48,6 +48,56 @@ def animation(kind: str, width: int, height: int, frames: int) -> bytes:
     if frames == 1:
         return saved(drawn[0], kind)
     return saved(drawn[0], kind, save_all=True, append_images=drawn[1:], duration=50)
+
+
+def heic(width: int = 64, height: int = 48, **options: object) -> bytes:
+    """A HEIC with detail, as phones make them."""
+    import pillow_heif
+
+    file = BytesIO()
+    picture = options.pop("picture", None) or scene(width, height)
+    assert isinstance(picture, Image.Image)
+    pillow_heif.from_pillow(picture).save(file, **{"quality": 80, **options})
+    return file.getvalue()
+
+
+def tiff(*pages: Image.Image, **options: object) -> bytes:
+    """A TIFF of these pages."""
+    return saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], **options)
+
+
+def pdf(*pages: str, width: int = 420, height: int = 595, trailer: str = "") -> bytes:
+    """A PDF with these words on its pages, in letters of 40 points; sizes in points."""
+    kids = " ".join(f"{4 + 2 * at} 0 R" for at in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>",
+    ]
+    for at, words in enumerate(pages):
+        drawn = f"BT /F1 40 Tf 30 {height // 2} Td ({words}) Tj ET"
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents {5 + 2 * at} 0 R"
+            " /Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream",
+        ]
+    body, places = "%PDF-1.4\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(body))
+        body += f"{number} 0 obj\n{each}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    head = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
+    tail = (
+        f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{len(body)}\n"
+    )
+    return f"{body}{head}{tail}%%EOF\n".encode("latin-1")
+
+
+LOCKED = (
+    f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{'11' * 32}> /U <{'22' * 32}> /P -4 >> "
+    f"/ID [<{'33' * 16}> <{'33' * 16}>]"
+)
+"""For a PDF's trailer: it wants a password that nobody has."""
 
 
 def screenshot(width: int = 600, height: int = 400, *, words: str = "Total 42.50 EUR") -> bytes:
@@ -104,6 +154,18 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     file = BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """The mean distance of two pictures of one size, in steps of a channel's 256."""
+    assert one.size == other.size
+    return max(ImageStat.Stat(ImageChops.difference(one, other)).rms)
+
+
+def close(pixel: object, colour: tuple[int, int, int], most: int = 3) -> bool:
+    """Whether a pixel has a colour, as far as lossy formats tell."""
+    assert isinstance(pixel, tuple)
+    return all(abs(one - other) <= most for one, other in zip(pixel, colour, strict=True))
 
 
 def opened(data: bytes) -> Image.Image:

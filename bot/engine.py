@@ -14,11 +14,13 @@ from bot.commands import Commands, Estimator
 from bot.desk import Desk
 from bot.domain import Ask, ThreadId
 from bot.images import Darkroom, Options
+from bot.looking import Eyes
 from bot.model import ChatCompletions, Load, Shelf, links_allowed
 from bot.offline import OfflineServer
 from bot.ports import Adapter, Store
 from bot.pricing import Prices
-from bot.responder import Policy, Responder
+from bot.responder import Responder
+from bot.rulebook import Rulebook
 from bot.settings import Settings
 from bot.terms import Terms
 from bot.worker import Worker
@@ -112,10 +114,9 @@ async def assembled(
             darkroom=darkroom,
         )
         commands = Commands(store, base, prices, access, estimator, utc_now)
-        policy = Policy(base, settings.max_file_bytes, settings.history_tokens)
-        responder = Responder(
-            store, model, adapters, prices, policy, commands, access, utc_now, darkroom
-        )
+        rules = Rulebook(store, base, prices, utc_now, history_tokens=settings.history_tokens)
+        eyes = Eyes(store, adapters, darkroom)
+        responder = Responder(store, model, adapters, prices, rules, eyes, commands, access)
         yield Engine(
             settings, store, prices, responder, adapters, commands, access, offline_only, server
         )

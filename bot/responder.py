@@ -1,27 +1,24 @@
 """One claimed message → one posted answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
 import stamina
 import structlog
 
-from bot import budgets, footer, history, terms, tokens, words
+from bot import budgets, footer, tokens
 from bot.access import Access
 from bot.commands import Commands
 from bot.domain import (
     Answer,
     Ask,
-    Call,
     Claim,
     Message,
     Reply,
-    Turn,
     Usage,
 )
 from bot.errors import (
@@ -38,18 +35,14 @@ from bot.errors import (
     Unread,
 )
 from bot.history import Fitted
-from bot.images import Darkroom
 from bot.looking import Eyes
 from bot.offering import Offers
 from bot.ports import Adapter, Draft, Model, Store
 from bot.pricing import Prices
-from bot.terms import Terms
+from bot.rulebook import Case, Rulebook
 from bot.weighing import (
     UNFETCHED,
     brought,
-    key,
-    most_tokens,
-    readable,
     suspects,
     told,
     unanswerable,
@@ -66,29 +59,6 @@ log = structlog.get_logger("threadsight.responder")
 STOPPED = "Stopped."
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What holds for every answer of this process."""
-
-    terms: Terms
-    """… where nothing else was set."""
-    max_file_bytes: int
-    history_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A claimed question, and all that was decided before the model is asked."""
-
-    claim: Claim
-    draft: Draft
-    stop: asyncio.Event
-    terms: Terms
-    ask: Ask
-    notes: tuple[str, ...] = ()
-    """What the person is told of the settings that hold."""
-
-
 class Responder:
     """Turns a claim into a reply that people can read."""
 
@@ -98,23 +68,20 @@ class Responder:
         model: Model,
         adapters: Mapping[str, Adapter],
         prices: Prices,
-        policy: Policy,
+        rules: Rulebook,
+        eyes: Eyes,
         commands: Commands,
         access: Access,
-        now: Callable[[], datetime],
-        darkroom: Darkroom | None = None,
     ) -> None:
         self.store = store
         self.model = model
         self.adapters = adapters
         self.prices = prices
-        self.policy = policy
+        self.rules = rules
+        self.eyes = eyes
         self.commands = commands
         self.access = access
-        self.now = now
         self.offers = Offers(store, prices)
-        darkroom = darkroom or Darkroom(max_bytes=policy.max_file_bytes)
-        self.eyes = Eyes(store, adapters, darkroom)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to this message, as its platform shows it."""
@@ -152,7 +119,7 @@ class Responder:
         if claim.message.kind == "command":
             return await self.obey(claim)
         await self.show(claim, draft, "")
-        case = await self.resolve(claim, draft, stop)
+        case = await self.rules.case(claim)
         unread = await self.catch_up(claim)
         case = replace(case, notes=case.notes + unread)
         told_of = await self.eyes.look(claim, case.ask)
@@ -165,9 +132,9 @@ class Responder:
             if stop.is_set():
                 return await self.say(claim, STOPPED)
             # In a thread: a long one takes a while, and everybody else waits for this loop.
-            fitted = await asyncio.to_thread(self.fit, turns, case)
+            fitted = await asyncio.to_thread(self.rules.fit, turns, case)
             try:
-                return await self.ask(case, fitted, told_of)
+                return await self.ask(case, fitted, draft, stop, told_of)
             except (PictureRefused, PictureUnseen) as error:
                 tries += 1
                 if tries > REFUSALS:
@@ -187,7 +154,14 @@ class Responder:
         await self.store.record(claim, reply)
         return reply
 
-    async def ask(self, case: Case, fitted: Fitted, told_of: Collection[int]) -> Reply:
+    async def ask(
+        self,
+        case: Case,
+        fitted: Fitted,
+        draft: Draft,
+        stop: asyncio.Event,
+        told_of: Collection[int],
+    ) -> Reply:
         """Pays for one call; a budget without room for it gives a refusal instead.
 
         `told_of` are the numbers of earlier pictures that could not be shown, or not so large.
@@ -195,7 +169,7 @@ class Responder:
         claim, ask = case.claim, case.ask
         spent = await self.store.thread_spent(claim.message.thread)
         buttons = await self.offers.under_answers(claim)
-        call = self.call(case, fitted)
+        call = self.rules.call(case, fitted)
         most = None if claim.allowed else case.terms.question
         if sentence := budgets.too_dear(call.reserve, most):
             return await self.refuse(claim, sentence)
@@ -206,7 +180,7 @@ class Responder:
             sentence = budgets.refusal(error, call.reserve or Decimal(0), whom=whom)
             return await self.refuse(claim, sentence)
         try:
-            answer = await self.stream(case, fitted)
+            answer = await self.stream(case, fitted, draft, stop)
         except ThreadsightError as error:
             # Who hears of a lost claim has heard words before, and those are billed.
             charged = error.charged or isinstance(error, Superseded)
@@ -220,9 +194,13 @@ class Responder:
             raise
         pictures = told(fitted.turns, answer.unseen_links, told_of)
         # Who stopped it knows that it is not whole.
-        ending = () if case.stop.is_set() else footer.ending(answer)
+        ending = () if stop.is_set() else footer.ending(answer)
         notes = (
-            fitted.notes + footer.substitute(ask) + case.notes + self.unheld(case, fitted) + ending
+            fitted.notes
+            + footer.substitute(ask)
+            + case.notes
+            + self.rules.unheld(case, fitted)
+            + ending
         )
         reply = Reply(
             text=answer.text,
@@ -262,16 +240,16 @@ class Responder:
                 await self.store.record(case.claim, reply, call=call, answer=answer)
         return reply
 
-    async def stream(self, case: Case, fitted: Fitted) -> Answer:
+    async def stream(self, case: Case, fitted: Fitted, draft: Draft, stop: asyncio.Event) -> Answer:
         """Shows the words as they come, until the model or the person ends them."""
         claim, text = case.claim, ""
         async with aclosing(self.model.answer(fitted.turns, case.ask)) as pieces:
-            while (piece := await before(case.stop, anext(pieces, None))) is not None:
+            while (piece := await before(stop, anext(pieces, None))) is not None:
                 if isinstance(piece, Answer):
                     return piece
                 text += piece
-                claim = await self.show(claim, case.draft, text)
-        if case.stop.is_set():
+                claim = await self.show(claim, draft, text)
+        if stop.is_set():
             return self.cut(text, fitted, case.ask)
         raise TransientError("The model's answer ended without an end; ask again.")
 
@@ -352,49 +330,6 @@ class Responder:
             context = replace(message, thread=claim.message.thread, kind="context", addressed=False)
             await self.store.accept(context)
         return unread
-
-    async def resolve(self, claim: Claim, draft: Draft, stop: asyncio.Event) -> Case:
-        """The settings that hold for this answer: its place's, and what the question itself says."""
-        message = claim.message
-        here = terms.held(self.policy.terms, await self.store.choices(message.thread))
-        _, options = words.options(message.text)
-        # What a form or a button chose was chosen last.
-        options = {**options, **message.options}
-        here, notes = terms.for_this_question(here, options, self.prices.known)
-        if here.ready_made and here.ready_made.warning:
-            notes += (here.ready_made.warning,)
-        ask = replace(here.ask, thread_key=key(message.thread))
-        return Case(claim, draft, stop, here, ask, notes)
-
-    def fit(self, turns: Sequence[Turn], case: Case) -> Fitted:
-        """The conversation as it is sent: without what is not for the model, and what has no room."""
-        room = history.room(
-            case.ask,
-            self.prices,
-            most_tokens=self.policy.history_tokens,
-            question_dollars=case.terms.question,
-        )
-        return history.fit([readable(turn) for turn in turns], case.ask, room)
-
-    def unheld(self, case: Case, fitted: Fitted) -> tuple[str, ...]:
-        """A line where budgets are set that cannot hold, under a thread's first answer."""
-        answered = any(turn.role == "assistant" for turn in fitted.turns)
-        if answered or not case.terms.capped or self.prices.free:
-            return ()
-        model = case.ask.model
-        return () if self.prices.known(model) else (f"{model}: {terms.UNPRICED}",)
-
-    def call(self, case: Case, fitted: Fitted) -> Call:
-        """The ledger's row for the call that is about to be made."""
-        ask = case.ask
-        return Call(
-            model=ask.model,
-            detail=ask.detail,
-            input_tokens=fitted.tokens,
-            reserve=self.prices.most(ask.model, most_tokens(fitted, ask), ask.limit),
-            price_source=self.prices.source(ask.model),
-            budgets=case.terms.budgets(case.claim.message, self.now()),
-        )
 
 
 async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:

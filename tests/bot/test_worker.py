@@ -22,8 +22,11 @@ from bot.errors import (
     Stalled,
     TransientError,
 )
+from bot.images import Darkroom
+from bot.looking import Eyes
 from bot.ports import Adapter
-from bot.responder import Policy, Responder
+from bot.responder import Responder
+from bot.rulebook import Rulebook
 from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests import pictures
@@ -51,15 +54,22 @@ class Bench:
         commands = commands_on(
             self.store, base=self.terms, adapters=places, lists=self.lists, now=self.clock
         )
+        rules = Rulebook(
+            self.store,
+            self.terms,
+            PRICES,
+            lambda: datetime.fromtimestamp(self.clock(), UTC),
+            history_tokens=100_000,
+        )
         responder = Responder(
             self.store,
             self.model,
             places,
             PRICES,
-            Policy(self.terms, max_file_bytes=50_000_000, history_tokens=100_000),
+            rules,
+            Eyes(self.store, places, Darkroom(max_bytes=50_000_000)),
             commands,
             access,
-            lambda: datetime.fromtimestamp(self.clock(), UTC),
         )
         self.worker = Worker(self.store, responder, ["fake"], now=self.clock)
         self.desk = Desk(

@@ -1,6 +1,7 @@
 """The real command in a real process, against a model's server over a real socket."""
 
 import asyncio
+import csv
 import json
 import os
 import re
@@ -146,7 +147,7 @@ async def test_json_tells_answer_usage_cost_and_receipts(shell: Shell) -> None:
             "cache_write_tokens": 0,
             "reasoning_tokens": 0,
         },
-        "cost_usd": 0.0034275,
+        "cost_usd": "0.003427500",
         "receipts": ["picture 1 (big.jpg): resized 2048×1536 → 1024×768"],
     }
 
@@ -162,8 +163,31 @@ async def test_the_ledger_adds_up_what_the_server_billed(shell: Shell) -> None:
     assert told["total"]["calls"] == 2
     assert told["total"]["input_tokens"] == 2406
     assert told["total"]["output_tokens"] == 84
-    assert Decimal(str(told["total"]["cost_usd"])) == 2 * Decimal("0.0034275")
+    assert told["total"]["cost_usd"] == "0.006855000"
     assert [row["model"] for row in told["rows"]] == ["gpt-4o"]
+
+
+async def test_the_ledger_is_exported_row_by_row_and_its_rows_add_up(shell: Shell) -> None:
+    shell.server.enqueue(Says("A cat.", usage=USAGE), Says("It sleeps.", usage=USAGE))
+    photo = shell.write("photo.jpg", pictures.photo())
+    await shell.run("ask", photo, "What?")
+    await shell.run("ask", "--detail", "low", photo, "What?")
+
+    told = (await shell.run("usage", "--json", "--days", "1")).json
+    table = list(csv.DictReader((await shell.run("usage", "--csv")).out.splitlines()))
+
+    assert [row["detail"] for row in table] == ["high", "low"]
+    assert [row["outcome"] for row in table] == ["answered", "answered"]
+    assert [row["cost_usd"] for row in table] == [row["cost_usd"] for row in told["calls"]]
+    assert sum(Decimal(row["cost_usd"]) for row in table) == Decimal(told["total"]["cost_usd"])
+    assert sum(int(row["input_tokens"]) for row in table) == told["total"]["input_tokens"]
+
+
+async def test_a_number_of_days_that_is_none_is_named(shell: Shell) -> None:
+    ended = await shell.run("usage", "--days", "ten")
+
+    assert ended.code == 2
+    assert "'ten' is no number of days from 1 to 36,500" in ended.err
 
 
 async def test_an_estimate_needs_no_network_and_names_every_file(shell: Shell) -> None:
@@ -181,10 +205,16 @@ async def test_an_estimate_needs_no_network_and_names_every_file(shell: Shell) -
         "width": 1024,
         "height": 1024,
         "tokens": {"low": 85, "high": 765, "auto": 765},
+        "cost_usd": {"low": "0.000212500", "high": "0.001912500", "auto": "0.001912500"},
     }
     assert [sorted(picture) for picture in told["pictures"][1:]] == [["error", "name"]] * 2
     assert told["input_tokens"] == 765 + told["text_tokens"]
-    assert told["cost_usd"] == pytest.approx(told["input_tokens"] * 2.5e-6)
+    assert Decimal(told["cost_usd"]) == told["input_tokens"] * Decimal("0.0000025")
+    assert [other["model"] for other in told["others"]] == [
+        "gpt-5.6-luna",
+        "gpt-5.4-mini",
+        "gpt-5.6-terra",
+    ]
     assert shell.server.asked == []
     assert not (shell.folder / "data").exists()
 

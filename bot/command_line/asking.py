@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -88,12 +89,16 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
     if links_allowed(settings.model_url):
         pictures += [Sized.of(link) for link in links_in(parsed.text)]
     prices = Prices.load(settings.prices)
-    told = commands.estimate(pictures, parsed.text, resolved(settings), prices)
+    ask = resolved(settings)
+    told = replace(
+        commands.estimate(pictures, parsed.text, ask, prices),
+        others=commands.compared(pictures, parsed.text, ask, prices),
+    )
     if parsed.json:
         printed(facts.of_estimate(told))
     else:
         card = commands.estimate_card(told)
-        print(f"{card.title}\n{card.text}")
+        print(f"{card.title}\n{card.text.replace('**', '')}")
     return 0 if any(not picture.error for picture in told.pictures) else 1
 
 

@@ -55,7 +55,9 @@ async def spend(store, root, chance):
     claim = await store.claim(PLATFORMS, thread=thread)
     person = person_day("0.20", claim.message.author)
     refusals = 0
-    while refusals < 3:
+    for _ in range(100):
+        if refusals == 3:
+            break
         most = Decimal(chance.randrange(1, 20_000_000)) / 10**9
         try:
             number = await store.attempt(claim, call(str(most), person, *BUDGETS[1:]))
@@ -110,10 +112,9 @@ async def test_processes_never_pass_a_budget_together(url: str, killed: bool) ->
             ]
             for each in spenders:
                 go(each)
-            seen = [passed async for passed in watched(store, spenders, killed)]
+            async for passed in watched(store, spenders, killed):
+                assert passed == []
 
-        assert seen
-        assert not any(seen)
         known = await budgets_of(store)
         sums = await store._database.read(books)
         costs = [row.cost or Decimal(0) async for row in store.ledger()]

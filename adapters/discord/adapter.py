@@ -15,6 +15,7 @@ from adapters.discord.files import Files
 from adapters.discord.gateway import Gateway
 from adapters.discord.hooked import ANSWER_SECONDS, HookedDraft
 from adapters.discord.hooks import OPTION, Hook, Hooks
+from adapters.discord.limits import Limits
 from adapters.discord.places import Places
 from adapters.discord.previews import WAIT_SECONDS, Previews
 from adapters.discord.proposals import Proposals
@@ -51,7 +52,12 @@ class DiscordAdapter:
     ) -> None:
         self._sight = Sight()
         self._previews = Previews(preview_seconds)
-        self._rest = Rest(token=token, api_url=api_url.rstrip("/"), pause_seconds=pause_seconds)
+        self._rest = Rest(
+            token=token,
+            api_url=api_url.rstrip("/"),
+            limits=Limits(),
+            pause_seconds=pause_seconds,
+        )
         self._gateway = Gateway(
             token=token,
             rest=self._rest,

@@ -12,6 +12,7 @@ from adapters.discord.commands import Commands
 from adapters.discord.delivery import Delivery
 from adapters.discord.draft import delete
 from adapters.discord.gateway import Gateway
+from adapters.discord.limits import LOGIN_REFUSED
 from adapters.discord.marks import Marks
 from adapters.discord.persistence import persist
 from adapters.discord.places import DIRECT, Place, Places
@@ -21,7 +22,7 @@ from adapters.discord.rest import Rest
 from adapters.discord.sight import Sight
 from adapters.discord.wire import Json, item, items, mapping, numbers, snowflake, string
 from bot.domain import PostId, Scope
-from bot.errors import ThreadsightError, TransientError
+from bot.errors import SetupError, ThreadsightError, TransientError
 from bot.ports import Desk
 
 # Messages of several channels may come a little out of order; those before a first mark also were stored so.
@@ -89,12 +90,18 @@ class Ear:
             async with asyncio.TaskGroup() as group:
                 group.create_task(gateway.run(HEARD, self._hear))
                 group.create_task(self._keep_noting())
+                group.create_task(self._end_without_token())
                 while True:
                     self._take(*await self._heard.get(), group)
         except BaseExceptionGroup as errors:
             raise first(errors) from errors
         finally:
             await self._note_a_last_time()
+
+    async def _end_without_token(self) -> None:
+        """Ends the listening when Discord takes our token for none, rather than asking on with it."""
+        await self._rest.limits.token_refused()
+        raise SetupError(LOGIN_REFUSED)
 
     def _hear(self, event: str, data: Json) -> None:
         self._heard.put_nowait((event, mapping(data)))

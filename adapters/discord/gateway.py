@@ -15,8 +15,9 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket, KeepAliveHandler
 
+from adapters.discord.limits import LOGIN_REFUSED, Limits
 from adapters.discord.refusals import Refused
-from adapters.discord.rest import LOGIN_REFUSED, Rest, point
+from adapters.discord.rest import Rest, point
 from adapters.discord.sight import NO_INTENT, Sight
 from adapters.discord.wire import Json, item, number, string
 from bot.errors import Outage, RateLimited, SetupError, ThreadsightError, TransientError
@@ -92,7 +93,13 @@ class Gateway:
         mind_the_limit(item(told, "session_start_limit"), self._shards)
         await self._look()
         client = _Client(
-            self._shards, events, hear, self._sight, self._identify_seconds, self._ack_seconds
+            self._shards,
+            events,
+            hear,
+            self._sight,
+            self._rest.limits,
+            self._identify_seconds,
+            self._ack_seconds,
         )
         # An invalid session sends discord.py back to this address, and so does a new identify.
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(string(told, "url"))
@@ -165,6 +172,7 @@ class _Client(discord.AutoShardedClient):
         events: Collection[str],
         hear: Hear,
         sight: Sight,
+        limits: Limits,
         identify_seconds: float,
         ack_seconds: float,
     ) -> None:
@@ -176,6 +184,7 @@ class _Client(discord.AutoShardedClient):
         super().__init__(
             intents=intents,
             shard_count=shards,
+            http_trace=limits.trace(),
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),

@@ -16,9 +16,10 @@ from urllib.parse import quote
 import aiohttp
 import yarl
 
+from adapters.discord.limits import BUSY
 from adapters.discord.markup import File
 from adapters.discord.refusals import ALREADY_ACKNOWLEDGED, Refused
-from adapters.discord.rest import AWAY, BUSY, named_wait
+from adapters.discord.rest import AWAY, named_wait
 from adapters.discord.wire import Json, mapping, number
 from bot.errors import Outage, RateLimited, TransientError
 

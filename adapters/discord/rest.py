@@ -13,6 +13,7 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
+from adapters.discord.limits import BUSY, LOGIN_REFUSED, Limits
 from adapters.discord.markup import File
 from adapters.discord.refusals import Refused
 from adapters.discord.wire import Json, listed, mapping, number, snowflake
@@ -24,16 +25,11 @@ DEADLINE_SECONDS = 40.0  # Longer than discord.py's own tries and the longest wa
 LONGEST_LIMIT_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 
-LOGIN_REFUSED = (
-    "Discord does not accept DISCORD_TOKEN: open your application in the developer portal, "
-    "Bot, Reset Token, and set the new one."
-)
 NOT_DISCORD = (
     "What answers at DISCORD_API_URL is not Discord's API; it should be https://discord.com/api/v10 "
     "or a proxy of it."
 )
 AWAY = "Discord cannot be reached just now."
-BUSY = "Discord asks me to slow down."
 
 Lost = Callable[[], Awaitable[Json]]
 FAULTS = (
@@ -69,8 +65,9 @@ def waiting_for_the_token() -> Iterator[None]:
 class Rest:
     """Discord's API with the bot's token; opens itself when it is first used."""
 
-    def __init__(self, *, token: str, api_url: str, pause_seconds: float) -> None:
+    def __init__(self, *, token: str, api_url: str, limits: Limits, pause_seconds: float) -> None:
         self.api_url = api_url
+        self.limits = limits
         self._pause_seconds = pause_seconds
         self._token = token.strip()
         self._http: HTTPClient | None = None
@@ -189,7 +186,11 @@ class Rest:
             return self._http
 
     async def _open(self) -> HTTPClient:
-        http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_LIMIT_SECONDS)
+        http = HTTPClient(
+            asyncio.get_running_loop(),
+            http_trace=self.limits.trace(),
+            max_ratelimit_timeout=LONGEST_LIMIT_SECONDS,
+        )
         point(self.api_url)
         try:
             self._me = mapping(told(await http.static_login(self._token)))

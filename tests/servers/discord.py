@@ -26,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 EPOCH = 1_420_070_400_000
 TEXT, DM, THREAD, VOICE, FORUM = 0, 1, 11, 2, 15
 ANNOUNCEMENTS, ANNOUNCEMENT_THREAD, STAGE = 5, 10, 13
+COUNTED = frozenset({401, 403, 429})
 SUPPRESS_EMBEDS = 1 << 2
 HAS_THREAD = 1 << 5
 MENTIONS = {
@@ -130,6 +131,11 @@ class DiscordServer:
         self.changed = asyncio.Event()
         self.gateway = GatewayServer(self)
         self.interactions = Interactions(self)
+        self.most_a_second = 0
+        """Requests of all kinds together that are taken in a second; 0 for any number."""
+        self.refused = 0
+        """Answers that Discord counts against a bot: 401, 403 and 429."""
+        self._starts: list[float] = []
         self._windows: dict[str, Window] = {}
         self._nonces: dict[str, str] = {}
         self._last = 0
@@ -300,6 +306,7 @@ class DiscordServer:
             if fault and fault.kind == "late":
                 await fault.until.wait()
             if fault and fault.kind == "status":
+                self.refused += fault.status in COUNTED
                 return self._faulty(fault)
             if "/api/" in request.path:
                 self._authorise(request, kind)
@@ -309,6 +316,7 @@ class DiscordServer:
                 assert request.transport
                 request.transport.abort()
         except Refusal as refusal:
+            self.refused += refusal.status in COUNTED
             headers |= (
                 {"Retry-After": str(refusal.body["retry_after"])} if refusal.status == 429 else {}
             )
@@ -343,10 +351,23 @@ class DiscordServer:
         if request.headers.get("Authorization") != f"Bot {self.token}":
             raise Refusal(401, 0, "401: Unauthorized")
 
+    def _count_all(self) -> None:
+        """Counts a request among all of the bot's."""
+        if not self.most_a_second:
+            return
+        now = time.monotonic()
+        self._starts = [at for at in self._starts if at > now - 1.0]
+        if len(self._starts) >= self.most_a_second:
+            refusal = Refusal(429, 0, "You are being rate limited.")
+            refusal.body |= {"retry_after": round(self._starts[0] + 1.0 - now, 3), "global": True}
+            raise refusal
+        self._starts.append(now)
+
     def _count(self, request: web.Request, kind: str) -> dict[str, str]:
         """Counts a request in its bucket; the headers say what is left."""
         if "/interactions/" in kind or not self.limits:
             return {}
+        self._count_all()
         most, seconds = LIMITS.get(kind, GENEROUS)
         key = f"{kind}:{request.match_info.get('channel', '')}"
         now = time.time()

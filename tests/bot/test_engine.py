@@ -16,7 +16,7 @@ from tests.fakes import FakeAdapter, posted
 
 def settings(**values: str) -> Settings:
     """As an installer would set them."""
-    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type, call-arg]
 
 
 def test_every_setting_of_the_environment_holds() -> None:

@@ -77,12 +77,13 @@ class SealedStates(AsyncOAuthStateStore):
 
     async def async_issue(self, *args: object, **kwargs: object) -> str:
         """A new state."""
-        return self.fernet.encrypt(secrets.token_bytes(12)).decode()
+        # Without its padding a cookie takes it as it is.
+        return self.fernet.encrypt(secrets.token_bytes(12)).decode().rstrip("=")
 
     async def async_consume(self, state: str) -> bool:
         """Whether it is one of ours, and fresh."""
         try:
-            self.fernet.decrypt(state, ttl=STATE_SECONDS)
+            self.fernet.decrypt(state + "=" * (-len(state) % 4), ttl=STATE_SECONDS)
         except (InvalidToken, ValueError):
             return False
         return True

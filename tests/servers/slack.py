@@ -63,6 +63,7 @@ class SlackServer(WebApi):
         await self.drop_sockets()
         if self._runner is not None:
             await self._runner.cleanup()
+            await asyncio.sleep(0)  # Connections are closed in the loop's next turn.
 
     @property
     def url(self) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aiohttp import BasicAuth, web
+from aiohttp import encode_basic_auth, web
 
 from tests.servers.slack_rules import Json, Refusal
 
@@ -45,11 +45,8 @@ class Installs:
 
     def exchange(self, request: web.Request, args: Json) -> Json:
         """oauth.v2.access."""
-        header = request.headers.get("Authorization", "")
-        given = BasicAuth.decode(header) if header.startswith("Basic ") else None
-        if given is None or given.login != CLIENT_ID:
-            raise Refusal("invalid_client_id")
-        if given.password != self.client_secret:
+        given = request.headers.get("Authorization", "")
+        if given != encode_basic_auth(CLIENT_ID, self.client_secret):
             raise Refusal("bad_client_secret")
         answer = self.codes.pop(str(args.get("code")), None)
         if answer is None:

@@ -40,6 +40,8 @@ class Notebook:
     """What the next acceptances raise."""
     posts: tuple[PostId, ...] = ()
     """What a retraction returns."""
+    unerased: list[ThreadsightError] = field(default_factory=list)
+    """What the next retractions raise."""
     answer: Card | Exception = field(default_factory=lambda: Card("Estimate", "About **$0.01**."))
     waits: asyncio.Event | None = None
     """Until this is set, nothing is stored."""
@@ -70,6 +72,8 @@ class Notebook:
         pass
 
     async def retract(self, scope: Scope) -> tuple[PostId, ...]:
+        if self.unerased:
+            raise self.unerased.pop(0)
         self.scopes.append(scope)
         return self.posts
 

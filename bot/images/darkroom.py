@@ -6,7 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
@@ -233,7 +233,7 @@ def harmless(header: Header) -> bool:
     return small and header.frames == 1 and header.format in ("PNG", "WEBP", "GIF")
 
 
-def checked(said: dict[str, object], blobs: bytes, wish: Wish, source: str) -> tuple[Image, ...]:
+def checked(said: Mapping[str, object], blobs: bytes, wish: Wish, source: str) -> tuple[Image, ...]:
     """The pictures that a process answered with, believed as far as they can be checked.
 
     Raises PictureUnseen with its sentence, and ValueError, KeyError, TypeError or IndexError for nonsense.

@@ -1,12 +1,17 @@
 """A small Slack with people, the model's server and the whole bot."""
 
+import asyncio
+import socket
 from collections.abc import Mapping, Sequence
+
+import aiohttp
 
 from adapters.slack.blocks import MARKDOWN_LIMIT
 from tests.adapters.contract import Upload
 from tests.adapters.house import HouseStage
 from tests.servers import slack_rules as rules
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, SlackServer
+from tests.servers.slack_http import SIGNING_SECRET
 
 
 class SlackStage(HouseStage):
@@ -64,3 +69,41 @@ class SlackStage(HouseStage):
         messages = self.server.channels[CHANNEL].messages.values()
         own = [message for message in messages if message.get("user") == BOT_USER]
         return [call for message in own for call in rules.called(message)]
+
+
+class HttpStage(SlackStage):
+    """The same, delivered over HTTP to a port of the bot's."""
+
+    def secrets(self) -> Mapping[str, str]:
+        return {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+            "SLACK_API_URL": self.server.url,
+            "PORT": str(self.bot_port),
+        }
+
+    async def open(self) -> None:
+        await super().open()
+        self.bot_port = free_port()
+        self.server.request_url = f"http://127.0.0.1:{self.bot_port}/slack/events"
+        self.server.retry_seconds = (0.5, 0.5, 0.5)
+
+    async def listening(self) -> None:
+        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+            # Nobody outside of the bot is told when it is ready: it has to be asked.
+            while not await self.healthy(session):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def healthy(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"http://127.0.0.1:{self.bot_port}/healthz") as response:
+                return response.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

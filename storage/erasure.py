@@ -80,7 +80,7 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
     # Where there are no threads, nothing is narrowed.
     scope = replace(scope, root=scope.root or None)
     if scope.attachment is not None:
-        bury(transaction, scope, now)
+        bury(transaction, [scope], now)
         erase_attachments(transaction, scope, now)
         return ()
     # First, so that whoever notes a post in between has done so before it is read.
@@ -92,7 +92,7 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
         .order_by(threads.c.key, *IN_ORDER)
     )
     newest = max((each.sent_at for each in doomed), default=now)
-    bury(transaction, scope, max(now, newest))
+    bury(transaction, [scope], max(now, newest))
     if scope.message is not None:
         erase_messages(transaction, doomed, now)
     else:
@@ -130,21 +130,21 @@ def forget(
         .where(said)
         .order_by(threads.c.key, *IN_ORDER)
     )
-    for each in doomed:
-        scope = Scope(platform, workspace, each.channel, message=each.id)
-        bury(transaction, scope, now + FORGOTTEN_SECONDS)
+    here = Scope(platform, workspace)
+    stones = [replace(here, channel=each.channel, message=each.id) for each in doomed]
+    bury(transaction, stones, now + FORGOTTEN_SECONDS)
     erase_messages(transaction, doomed, now)
     if thread is None:
         forget_opinions(transaction, platform, workspace, person)
     return tuple(Post(to_thread(each), post) for each in doomed for post in each.posts)
 
 
-def purge(transaction: Transaction, retention_seconds: float) -> int:
-    """Erases threads whose retention is over, but for those that somebody is answering in."""
+def purge(transaction: Transaction, retention_seconds: float, most: int) -> int:
+    """Erases so many threads whose retention is over, but for those that somebody is answering in."""
     now = transaction.now()
     idle = or_(threads.c.claimed.is_(None), threads.c.due.is_(None), threads.c.due <= now)
     over = retention.over(retention.chosen(transaction), retention_seconds, now)
-    erased = erase_threads(transaction, and_(over, idle), now)
+    erased = erase_threads(transaction, and_(over, idle), now, most)
     # A late event for something this old is none that any platform still sends.
     transaction.run(delete(tombstones).where(tombstones.c.erased_at <= now - retention_seconds))
     transaction.run(delete(buttons).where(buttons.c.expires <= now))
@@ -169,9 +169,12 @@ def drop_pictures(transaction: Transaction, keys: Sequence[int]) -> None:
         transaction.run(delete(pictures).where(pictures.c.key.in_(keys), ~used))
 
 
-def erase_threads(transaction: Transaction, which: ColumnElement[bool], now: float) -> int:
+def erase_threads(
+    transaction: Transaction, which: ColumnElement[bool], now: float, most: int | None = None
+) -> int:
     """Erases whole threads with all that hangs on them; returns how many."""
-    locked = select(threads.c.key).where(which).order_by(threads.c.key).with_for_update()
+    locked = select(threads.c.key).where(which).order_by(threads.c.key).limit(most)
+    locked = locked.with_for_update()
     keys = [each.key for each in transaction.all(locked)]
     for some in chunks(keys):
         money.give_up_on_open_calls(transaction, calls.c.thread.in_(some), now)
@@ -293,11 +296,25 @@ def part_of(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
     ]
 
 
-def bury(transaction: Transaction, scope: Scope, erased_at: float) -> None:
-    """Writes the tombstone, or moves the one that is there to the newest time."""
+def bury(transaction: Transaction, scopes: Sequence[Scope], erased_at: float) -> None:
+    """Writes the tombstones, or moves those that are there to the newest time."""
+    if not scopes:
+        return
+    stone = transaction.insert(tombstones)
+    transaction.run(
+        stone.on_conflict_do_update(
+            index_elements=list(names_of(scopes[0])),
+            set_={"erased_at": stone.excluded.erased_at},
+        ),
+        [{**names_of(each), "erased_at": erased_at} for each in scopes],
+    )
+
+
+def names_of(scope: Scope) -> dict[str, str]:
+    """What names a tombstone."""
     # A post has one id in its channel, and a late event may name another thread for it.
     root = scope.root if scope.message is None and scope.attachment is None else None
-    names = {
+    return {
         "platform": scope.platform,
         "workspace": scope.workspace,
         "channel": scope.channel or "",
@@ -305,11 +322,6 @@ def bury(transaction: Transaction, scope: Scope, erased_at: float) -> None:
         "message": scope.message or "",
         "attachment": scope.attachment or "",
     }
-    transaction.run(
-        transaction.insert(tombstones)
-        .values(**names, erased_at=erased_at)
-        .on_conflict_do_update(index_elements=list(names), set_={"erased_at": erased_at})
-    )
 
 
 def messages_in(scope: Scope) -> ColumnElement[bool]:

@@ -65,8 +65,16 @@ HELD = (
 class SqlStore:
     """The memory of the bot; see `bot.ports.Store` for what each method promises."""
 
-    def __init__(self, database: Database, *, lease_seconds: float, retention_days: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_seconds: float,
+        retention_days: int,
+        purged_at_once: int = 500,
+    ) -> None:
         self._database = database
+        self._purged_at_once = purged_at_once
         self._lease_seconds = lease_seconds
         self._retention_seconds = retention_days * retention.DAY_SECONDS
 
@@ -323,8 +331,15 @@ class SqlStore:
                 return
 
     async def purge(self) -> int:
-        """Erases what retention lets go."""
-        return await self._database.write(lambda tx: erasure.purge(tx, self._retention_seconds))
+        """Erases what retention lets go, some at a time: others write in between."""
+        purge = partial(
+            erasure.purge, retention_seconds=self._retention_seconds, most=self._purged_at_once
+        )
+        count = erased = await self._database.write(purge)
+        while erased == self._purged_at_once:
+            erased = await self._database.write(purge)
+            count += erased
+        return count
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain import Level, Scope, ThreadId
 from bot.errors import PermanentError
+from storage.database import open_database
 from storage.store import SqlStore
 from tests.clock import Clock
 from tests.storage.nouns import THREAD, answered, message
@@ -208,3 +209,14 @@ async def test_bookmarks_go_with_their_channel(
     await store.retract(scope)
 
     assert await store.read_up_to("discord", "G1") == left
+
+
+async def test_many_threads_go_a_few_at_a_time(url: str, clock: Clock) -> None:
+    async with open_database(url, clock) as database:
+        store = SqlStore(database, lease_seconds=30, retention_days=30, purged_at_once=2)
+        for root in "abcde":
+            await answered(store, message(root, thread=replace(THREAD, root=root), sent_at=1.0))
+        clock.move(30 * DAY)
+
+        assert await store.purge() == 5
+        assert await store.purge() == 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.slack.api import Json
-from adapters.slack.events import ASKED, items, text
+from adapters.slack.events import ASKED, items, table, text
 from adapters.slack.markup import escape, harmless
 from adapters.text import split
 from bot.domain import Attachment, Button, Card, Reply
@@ -25,6 +25,8 @@ PLACEHOLDER = "Looking …"
 MARK = re.compile(r"ts-reply:(?P<question>\d+\.\d+):(?P<part>\d+)")
 CARD_MARK = "ts-card"
 PRESS = "press:"
+TAKE_BACK = "question:take-back"
+ASKS = re.compile(r"<@(?P<author>[A-Z0-9]+)(?:\|[^>]*)?> asks:")
 GOOD, BAD = "👍", "👎"
 QUESTION_LIMIT = 6_000  # of a question that is posted for a person; the model gets all of it
 SHOWABLE = ("image/png", "image/jpeg", "image/gif")  # the formats that an image block takes
@@ -138,6 +140,12 @@ def question(author: str, words: str, files: Sequence[Attachment], nonce: str) -
         "type": "section",
         "block_id": f"{ASKED}:{nonce}",
         "text": {"type": "mrkdwn", "text": f"<@{author}> asks:", "verbatim": True},
+        # Nobody can delete what the bot posted, so whoever asked gets a button for it.
+        "accessory": {
+            "type": "button",
+            "action_id": TAKE_BACK,
+            "text": {"type": "plain_text", "text": "Take back", "emoji": False},
+        },
     }
     blocks = [who]
     if body.strip():
@@ -148,6 +156,15 @@ def question(author: str, words: str, files: Sequence[Attachment], nonce: str) -
         listed = harmless(", ".join(names))[:SMALL_LIMIT]
         blocks.append(context([listed], f"{ASKED}-files"))
     return Part("", tuple(blocks), fallback(f"asks: {body}", names))
+
+
+def asker(message: Json) -> str:
+    """Whose question a post of ours carries; empty when it is none."""
+    for block in items(message.get("blocks")):
+        if text(block, "block_id").startswith(f"{ASKED}:"):
+            found = ASKS.match(text(table(block.get("text")), "text"))
+            return found["author"] if found else ""
+    return ""
 
 
 def without_images(part: Part) -> Part:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adapters.slack import modals
 from adapters.slack.api import Api, Json, Refused
-from adapters.slack.blocks import PRESS, Block
+from adapters.slack.blocks import PRESS, TAKE_BACK, Block, asker
 from adapters.slack.events import (
     PLATFORM,
     attachment,
@@ -23,7 +23,8 @@ from adapters.slack.people import groups_of
 from adapters.slack.probe import Identity
 from adapters.slack.proposals import Proposals
 from adapters.slack.replies import Replies
-from bot.domain import Attachment, Card, Command, Person, Proposal, ThreadId
+from adapters.slack.thread import erase
+from bot.domain import Attachment, Card, Command, Person, Proposal, Scope, ThreadId
 from bot.errors import SetupError, ThreadsightError
 from bot.ports import Desk
 
@@ -41,6 +42,7 @@ UNREADABLE = (
 BROKEN = "Something broke while I worked on this. Please try again."
 EXPIRED = "Slack did not wait for the form to open. Please do that again."
 UNOPENED = "Slack does not open the form ({code})."
+NOT_YOURS = "Only whoever asked can take the question back."
 NO_PICTURES = "This message has no picture."
 TRIGGER = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
 log = logging.getLogger("threadsight.slack")
@@ -83,6 +85,8 @@ class Commands:
             name = text(action, "action_id")
             if name.startswith(PRESS):
                 await self.pressed(spot, text(action, "value"), person, text(body, "trigger_id"))
+            elif name == TAKE_BACK:
+                await self.take_back(spot, body)
             elif name == OTHER:
                 await self.open(spot, modals.estimating(spot), text(body, "trigger_id"))
 
@@ -226,6 +230,23 @@ class Commands:
         except Exception as error:
             log.error("a button broke: %s", type(error).__name__)
             return Card("", BROKEN)
+
+    async def take_back(self, spot: Spot, body: Json) -> None:
+        """Deletes a question that the bot posted for this person, as if it were the person's own message."""
+        message = table(body.get("message"))
+        post = text(message, "ts") or text(table(body.get("container")), "message_ts")
+        if asker(message) != spot.person or timestamp(post) is None:
+            await self.replies.show(spot, Card("", NOT_YOURS))
+            return
+        workspace = text(table(body.get("team")), "id") or self.me.team
+        root = text(message, "thread_ts") or post
+        try:
+            scope = Scope(PLATFORM, workspace, spot.channel, root=root, message=post)
+            posts = await self.desk.retract(scope)
+        except ThreadsightError as error:
+            await self.replies.show(spot, Card("", error.sentence))
+            return
+        await erase(self.api, spot.channel, [*posts, post])
 
     async def ask(self, spot: Spot, proposal: Proposal) -> None:
         """Posts a question for all to see; a card says why not."""

@@ -98,10 +98,12 @@ def asking(spot: Spot, message: str, files: Sequence[Attachment], token: str = "
 
 
 def modal(callback: str, title: str, submit: str, where: Json, blocks: list[View]) -> View:
-    metadata = json.dumps(where, separators=(",", ":"))
+    metadata = packed(where)
     while len(metadata) > METADATA_LIMIT and where.get("f"):
         where = {**where, "f": where["f"][:-1]}
-        metadata = json.dumps(where, separators=(",", ":"))
+        metadata = packed(where)
+    if len(metadata) > METADATA_LIMIT:
+        metadata = packed({**where, "u": ""})
     return {
         "type": "modal",
         "callback_id": callback,
@@ -111,6 +113,10 @@ def modal(callback: str, title: str, submit: str, where: Json, blocks: list[View
         "private_metadata": metadata,
         "blocks": blocks,
     }
+
+
+def packed(where: Json) -> str:
+    return json.dumps(where, separators=(",", ":"))
 
 
 def choices() -> list[View]:

@@ -58,7 +58,8 @@ class Replies:
 
     async def respond(self, spot: Spot, message: Block) -> bool:
         """Answers to the address that Slack gave for this very thing."""
-        message = {"replace_original": not spot.fresh, **message}
+        if "delete_original" not in message:
+            message = {"replace_original": not spot.fresh, **message}
         if spot.root:
             message["thread_ts"] = spot.root
         try:

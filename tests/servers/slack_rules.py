@@ -165,7 +165,8 @@ def buttons_in(message: Json) -> dict[str, str]:
     """What can be pressed under a message: label → value."""
     found = {}
     for block in message.get("blocks") or []:
-        for element in block.get("elements") or []:
+        accessory = [block["accessory"]] if "accessory" in block else []
+        for element in [*(block.get("elements") or []), *accessory]:
             if element.get("type") == "button":
                 found[element["text"]["text"]] = element.get("value", "")
             elif element.get("type") == "feedback_buttons":

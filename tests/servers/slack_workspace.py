@@ -317,6 +317,7 @@ class Workspace(HttpDelivery, Installs):
             "user": {"id": user},
             "channel": {"id": channel},
             "container": container | {"is_ephemeral": private},
+            **({"message": rules.stored(message)} if message else {}),
             "actions": [{"type": "button", "action_id": action, "value": value}],
             "trigger_id": self.trigger(),
             "response_url": self.response_url(),

@@ -3,8 +3,18 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.blocks import MARKDOWN_LIMIT, card, compose, grouped, marked, partial
-from bot.domain import Button, Card, Reply
+from adapters.slack.blocks import (
+    MARKDOWN_LIMIT,
+    asker,
+    card,
+    compose,
+    grouped,
+    marked,
+    partial,
+    question,
+)
+from adapters.slack.modals import Spot, asking, estimating
+from bot.domain import Attachment, Button, Card, Reply
 from tests.servers import slack_rules as rules
 
 QUESTION = "1515449522.000016"
@@ -61,3 +71,28 @@ def test_small_print_loses_no_line() -> None:
     many = [f"line {number}" for number in range(500)]
 
     assert [line for group in grouped(many) for line in group] == many
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts, st.lists(texts, max_size=30))
+def test_every_question_in_a_person_s_name_is_one_that_slack_takes(
+    text: str, names: list[str]
+) -> None:
+    files = [Attachment(f"F{n}", name, "image/png") for n, name in enumerate(names)]
+
+    shown = message(question("U0ANN", text, files, "n0nce"))
+
+    rules.check_message(shown, update=True)
+    assert set(rules.called(shown)) <= {"<@U0ANN>"}
+    assert asker(rules.stored(shown)) == "U0ANN"
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts, texts, st.integers(0, 40), st.integers(0, 40))
+def test_every_form_is_one_that_slack_opens(url: str, root: str, files: int, length: int) -> None:
+    spot = Spot("C0HALL", "U0ANN", root[:30], url[:500])
+    attached = [Attachment("F" * length, "a.png")] * files
+
+    for view in (estimating(spot), asking(spot, "1.5", attached, "t" * 30)):
+        rules.check_view(view)
+        assert len(view["private_metadata"]) <= 3000

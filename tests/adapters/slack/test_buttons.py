@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.domain import Attachment, Button, Card, Proposal, ThreadId
+from bot.domain import Attachment, Button, Card, Proposal, Scope, ThreadId
 from bot.errors import Outage
 from tests.adapters.slack.conftest import Notebook
 from tests.servers import slack_rules as rules
-from tests.servers.slack import CHANNEL, TEAM, SlackServer
+from tests.servers.slack import BOT_USER, CHANNEL, TEAM, SlackServer
 
 
 def proposal(slack: SlackServer, text: str, root: str = "") -> Proposal:
@@ -41,7 +41,7 @@ async def test_what_is_pressed_under_a_private_card_takes_its_place(
     await slack.until(lambda: len(slack.ephemeral) == 2)
 
     assert slack.ephemeral[0]["replace_original"] is True
-    assert slack.ephemeral[1] == {"replace_original": True, "delete_original": True}
+    assert slack.ephemeral[1] == {"delete_original": True}
 
 
 async def test_a_button_that_does_its_work_says_nothing(
@@ -83,6 +83,27 @@ async def test_ask_now_posts_the_question_and_its_card_goes(
     assert message.options == {"detail": "low"}
     assert "how many &lt;b&gt;?" in rules.shown(post)
     assert slack.ephemeral[0]["delete_original"] is True
+
+
+async def test_who_asked_by_a_button_can_take_the_question_back_and_nobody_else(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    listening.pressed = proposal(slack, "how many?")
+    slack.press("t1", private=True)
+    await slack.until(lambda: listening.messages)
+    [post] = slack.own()
+    answer = slack.post("Two.", user=BOT_USER, thread=post["ts"])
+    listening.posts = (answer,)
+    take_back = "question:take-back"
+
+    slack.press("", message=post, action=take_back, user="U0BOB")
+    await slack.until(lambda: "Only" in "".join(map(rules.shown, slack.ephemeral)))
+    before = len(slack.own())
+    slack.press("", message=post, action=take_back)
+    await slack.until(lambda: not slack.own())
+
+    assert before == 2
+    assert listening.scopes[0] == Scope("slack", TEAM, CHANNEL, root=post["ts"], message=post["ts"])
 
 
 async def test_a_question_without_words_is_asked_for_them_first(

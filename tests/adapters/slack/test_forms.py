@@ -1,6 +1,7 @@
 """Forms that Slack shows in a window of its own, and the drawings under their answers."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -297,3 +298,31 @@ async def test_what_forget_erased_is_deleted(slack: SlackServer, listening: Note
     await slack.until(lambda: not slack.own())
 
     assert slack.calls["chat.delete"] == 1
+
+
+ASKING = {
+    "lost": Fault(lost=True),
+    "dropped": Fault(dropped=True),
+    "broken": Fault(status=503),
+    "limited": Fault(retry_after=0),
+    "limited for long": Fault(retry_after=60),
+    "late": Fault(late=0.2),
+    "refused": Fault(error="restricted_action"),
+}
+
+
+@pytest.mark.parametrize("fault", ASKING)
+@pytest.mark.parametrize("method", ["chat.postMessage", "files.info", "conversations.replies"])
+async def test_whatever_call_fails_a_question_is_asked_once_or_its_asker_is_told(
+    slack: SlackServer, listening: Notebook, method: str, fault: str
+) -> None:
+    file = slack.upload(b"...")
+    slack.shortcut(slack.post("look", files=[file.info["id"]]), "ask")
+    view = await opened(slack)
+    slack.fail(method, replace(ASKING[fault]))
+    slack.submit(view, {"question": {"value": "how many?"}})
+    await slack.until(lambda: listening.messages or slack.ephemeral)
+
+    asked = [message.id for message in listening.messages]
+    assert asked == [post["ts"] for post in slack.own()]
+    assert len(asked) + len(slack.ephemeral) == 1

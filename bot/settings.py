@@ -1,11 +1,18 @@
 """The environment → frozen Settings; nobody else reads the environment."""
 
 import os
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,7 +26,26 @@ from pydantic_settings import (
 from bot.domain import Detail
 from bot.errors import SetupError
 
+MOST_DOLLARS = Decimal(1_000_000)  # who means more than that means something else
+
+
+def reads_dollars(value: Any) -> Any:
+    """USD as people write them; `none` is no limit at all."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() == "none":
+        return None
+    try:
+        amount = Decimal(value.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite() or not 0 <= amount <= MOST_DOLLARS:
+        raise ValueError("dollars as a plain number, such as 0.50, or none for no limit")
+    return amount
+
+
 Ids = Annotated[tuple[str, ...], NoDecode]
+Dollars = Annotated[Decimal | None, BeforeValidator(reads_dollars)]
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -63,13 +89,13 @@ class Settings(BaseSettings):
     instructions: str = env("BOT_INSTRUCTIONS", INSTRUCTIONS)
     prices: Path | None = env("BOT_PRICES")
     admins: Ids = env("BOT_ADMINS", ())
-    budget_person_day: Decimal = env("BOT_BUDGET_PERSON_DAY", Decimal(1), ge=0)
-    budget_person_month: Decimal | None = env("BOT_BUDGET_PERSON_MONTH", None, ge=0)
-    budget_channel_day: Decimal | None = env("BOT_BUDGET_CHANNEL_DAY", None, ge=0)
-    budget_channel_month: Decimal | None = env("BOT_BUDGET_CHANNEL_MONTH", None, ge=0)
-    budget_workspace_day: Decimal | None = env("BOT_BUDGET_WORKSPACE_DAY", None, ge=0)
-    budget_workspace_month: Decimal = env("BOT_BUDGET_WORKSPACE_MONTH", Decimal(20), ge=0)
-    question_dollars: Decimal | None = env("BOT_QUESTION_DOLLARS", None, gt=0)
+    budget_person_day: Dollars = env("BOT_BUDGET_PERSON_DAY", Decimal(1))
+    budget_person_month: Dollars = env("BOT_BUDGET_PERSON_MONTH", None)
+    budget_channel_day: Dollars = env("BOT_BUDGET_CHANNEL_DAY", None)
+    budget_channel_month: Dollars = env("BOT_BUDGET_CHANNEL_MONTH", None)
+    budget_workspace_day: Dollars = env("BOT_BUDGET_WORKSPACE_DAY", None)
+    budget_workspace_month: Dollars = env("BOT_BUDGET_WORKSPACE_MONTH", Decimal(20))
+    question_dollars: Dollars = env("BOT_QUESTION_DOLLARS", None)
     lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1)
     stall_seconds: float = env("BOT_STALL_SECONDS", 60.0, gt=0)
     download_seconds: float = env("BOT_DOWNLOAD_SECONDS", 30.0, gt=0)

@@ -18,8 +18,8 @@ MEANT_HERE = (
 DONE = "Erased: {what}, with the pictures and my answers."
 NEW = "The next message here starts a new conversation: the model sees nothing of the last one."
 NO_NEW = (
-    "Every mention outside of a thread starts a new conversation: mention me in the channel, not "
-    "in this thread."
+    "Every question outside of a thread starts a new conversation: ask me in the channel, not in a "
+    "thread."
 )
 
 

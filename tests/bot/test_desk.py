@@ -324,7 +324,7 @@ async def test_new_starts_a_direct_message_afresh(store: SqlStore, said: str) ->
 async def test_new_elsewhere_says_that_every_mention_is(store: SqlStore) -> None:
     card = await desk(store).run(command("new"))
 
-    assert "Every mention outside of a thread" in card.text
+    assert "Every question outside of a thread" in card.text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain import Command, ThreadId
 from bot.engine import assembled, lists_of, resolved, terms_of
+from bot.errors import SetupError
 from bot.ports import Adapter
 from bot.settings import Settings
 from storage.store import SqlStore
@@ -68,6 +69,28 @@ def test_without_settings_only_two_budgets_hold() -> None:
         "workspace_month": Decimal(20),
     }
     assert resolved(settings()) == here.ask
+
+
+def test_a_budget_can_be_none_or_nothing() -> None:
+    here = terms_of(settings(BOT_BUDGET_PERSON_DAY="none", BOT_BUDGET_WORKSPACE_MONTH="0"))
+
+    assert here.budget_person_day is None
+    assert here.budget_workspace_month == 0
+
+
+@pytest.mark.parametrize("words", ["ten", "-1", "1e12", "NaN", "Infinity", "0,50", "1 000"])
+def test_a_budget_of_something_else_is_named_with_what_would_do(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_BUDGET_CHANNEL_DAY", words)
+
+    with pytest.raises(SetupError) as caught:
+        Settings.read()
+
+    assert caught.value.sentence == (
+        f"BOT_BUDGET_CHANNEL_DAY does not take '{words}'; it should be dollars as a plain number, "
+        "such as 0.50, or none for no limit."
+    )
 
 
 def test_each_platform_has_its_own_lists() -> None:

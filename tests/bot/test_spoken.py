@@ -212,7 +212,7 @@ async def test_an_administrator_may_erase_a_whole_thread(bench: Bench) -> None:
 
 
 async def test_new_in_a_thread_says_how_to_start_afresh(bench: Bench) -> None:
-    assert "Every mention outside of a thread" in (await told(bench, 1, "new")).text
+    assert "Every question outside of a thread" in (await told(bench, 1, "new")).text
 
 
 async def test_a_command_that_is_deleted_while_it_waits_is_not_done(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from adapters.slack.probe import probe_bot, probe_socket
 from adapters.slack.reception import Receive, Reception
 from adapters.slack.socket import MAX_WAIT_SECONDS, PING_SECONDS, WAIT_SECONDS, Socket
 from bot.domain import Attachment, Check, Claim, Message
-from bot.errors import PictureUnseen, SetupError, TransientError
+from bot.errors import PictureUnseen, SetupError, ThreadsightError, TransientError
 from bot.ports import Desk, Draft
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # A host's router comes from outside.
@@ -118,8 +118,12 @@ class SlackAdapter:
 
     async def administers(self, workspace: str, person: str) -> bool:
         """Whether Slack calls this person an administrator or owner of the workspace."""
-        home = await self.homes.of(workspace)
-        return home is not None and await home.people.administers(workspace, person)
+        try:
+            home = await self.home_of(workspace)
+        except ThreadsightError as error:
+            log.info("the administrators are not known: %s", type(error).__name__)
+            return False
+        return await home.people.administers(workspace, person)
 
     async def probe(self) -> list[Check]:
         """What `doctor` says of tokens, scopes, address and installations."""

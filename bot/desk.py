@@ -73,6 +73,8 @@ class Desk:
 
     async def accept(self, message: Message) -> Card | None:
         """Returns once the message is safely stored, merged with what was known of it, or not ours."""
+        # Who merely talks where everybody is answered did not ask to be told that they are not.
+        waits = message.addressed
         if not message.addressed:
             # What was posted before anybody asked is no follow-up, however late it comes or changes.
             participation = await self.store.participation(
@@ -82,8 +84,9 @@ class Desk:
                 return None
             addressed = await self.follows_up(message, participation)
             message = replace(message, addressed=addressed)
+            waits = addressed and participation == "asker"
         if not self.access.admits(message):
-            return self.refuse(message) if message.addressed else None
+            return self.refuse(message) if waits else None
         message = self.understood(message)
         if message.kind == "command" and ends_conversation(message):
             await self.store.end_conversation(message.thread)

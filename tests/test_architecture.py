@@ -46,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "bot.budgets",
         "bot.images",
         "bot.proposals",
+        "bot.presets",
         "bot.access",
         "bot.terms",
         "bot.words",

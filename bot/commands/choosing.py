@@ -8,6 +8,7 @@ from bot import terms
 from bot.access import Access
 from bot.domain import Card, Command, Level, Person, ThreadId
 from bot.ports import Store
+from bot.presets import PRESETS
 from bot.pricing import dollars
 from bot.terms import MONEY, NONE, OUTWARDS, SETTINGS, UNPRICED, Terms
 
@@ -101,10 +102,11 @@ class Choosing:
     def one(self, name: str, chosen: Mapping[Level, Mapping[str, str]]) -> str:
         """One setting in full, with what it takes."""
         here, setting = terms.held(self.base, chosen), SETTINGS[name]
-        return (
+        words = (
             f"`{name}` is {worded(name, here, whole=True)} ({self.origin(name, chosen)}): "
             f"{setting.meaning}. It takes {setting.kind.wants}."
         )
+        return "\n".join([words, *presets()]) if name == "preset" else words
 
     def origin(self, name: str, chosen: Mapping[Level, Mapping[str, str]]) -> str:
         """Where a value comes from, in words."""
@@ -173,6 +175,15 @@ class Choosing:
         if name == "preset" and here.ready_made and here.ready_made.warning:
             words += f" Each answer says: {here.ready_made.warning}."
         return words
+
+
+def presets() -> list[str]:
+    """What each preset is for."""
+    return [
+        f"- `{name}`: {each.title}, detail {each.detail}"
+        + (f"; each answer says: {each.warning}" if each.warning else "")
+        for name, each in PRESETS.items()
+    ]
 
 
 def place_of(command: Command) -> ThreadId:

@@ -169,9 +169,12 @@ async def test_nobody_hears_of_a_refusal_of_long_ago(store: SqlStore) -> None:
     assert await entry.accept(posted(1, sent_at=NOW - 3600)) is None
 
 
-async def test_whoever_may_not_ask_is_not_told_for_talking_to_others(store: SqlStore) -> None:
+@pytest.mark.parametrize("follow_ups", ["askers", "everyone"])
+async def test_whoever_may_not_ask_is_not_told_for_talking_to_others(
+    store: SqlStore, follow_ups: FollowUps
+) -> None:
     lists = Lists(denied={"fake": frozenset({"ben"})})
-    entry = desk_on(store, lists=lists, base=replace(BASE, follow_ups="askers"))
+    entry = desk_on(store, lists=lists, base=replace(BASE, follow_ups=follow_ups))
     await entry.accept(posted(1, sent_at=NOW))
 
     talk = posted(2, "Nice!", author="ben", addressed=False, sent_at=NOW + 1)

@@ -189,6 +189,13 @@ async def test_the_medical_preset_says_what_each_answer_will_say(commands: Comma
     assert "`detail` **high** (preset medical, this channel)" in await said(commands, "")
 
 
+async def test_the_presets_are_told_with_what_they_are_for(commands: Commands) -> None:
+    text = await said(commands, "preset")
+
+    assert "- `alt-text`: alt text, detail low" in text
+    assert "- `medical`: medical pictures, detail high; each answer says: no diagnosis" in text
+
+
 async def test_what_is_set_farther_away_than_what_holds_says_so(
     commands: Commands, store: SqlStore
 ) -> None:

@@ -1,6 +1,7 @@
 """A small Slack with people, the model's server and the whole bot."""
 
 import asyncio
+import base64
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +11,9 @@ from adapters.slack.blocks import MARKDOWN_LIMIT
 from tests.adapters.contract import Upload
 from tests.adapters.house import HouseStage
 from tests.servers import slack_rules as rules
-from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, SlackServer
+from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, TEAM, SlackServer
 from tests.servers.slack_http import SIGNING_SECRET
+from tests.servers.slack_installs import CLIENT_ID, CLIENT_SECRET
 
 
 class SlackStage(HouseStage):
@@ -100,6 +102,32 @@ class HttpStage(SlackStage):
                 return response.status == 200
         except aiohttp.ClientConnectionError:
             return False
+
+
+class InstalledStage(HttpStage):
+    """The same, installed by an administrator of the workspace instead of by a token in the environment."""
+
+    def secrets(self) -> Mapping[str, str]:
+        return {
+            "SLACK_CLIENT_ID": CLIENT_ID,
+            "SLACK_CLIENT_SECRET": CLIENT_SECRET,
+            "BOT_SECRET_KEY": base64.urlsafe_b64encode(bytes(32)).decode(),
+            "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+            "SLACK_API_URL": self.server.url,
+            "PORT": str(self.bot_port),
+        }
+
+    async def listening(self) -> None:
+        await super().listening()
+        base = f"http://127.0.0.1:{self.bot_port}/slack"
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as browser:
+            begun = await browser.get(f"{base}/install")
+            cookie = begun.headers["Set-Cookie"].split(";")[0]
+            code = self.server.consent(TEAM, token="xoxb-installed")
+            query = {"code": code, "state": cookie.partition("=")[2]}
+            headers = {"Cookie": cookie}
+            back = await browser.get(f"{base}/oauth_redirect", params=query, headers=headers)
+            assert back.status == 200
 
 
 def free_port() -> int:

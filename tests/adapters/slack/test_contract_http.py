@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.contract import Contract, Upload, png
-from tests.adapters.slack.stage import HttpStage
+from tests.adapters.slack.stage import HttpStage, InstalledStage
+from tests.servers.slack import TEAM
 
 
 @pytest.fixture
@@ -42,3 +43,29 @@ class TestSlackOverHttp(Contract):
 
         assert len(posts) == 1
         assert machine.server.failures[0] == "connection_failed"
+
+
+async def test_a_workspace_that_installs_is_answered_and_one_that_leaves_is_erased(
+    tmp_path: Path,
+) -> None:
+    stage = InstalledStage(tmp_path, apart=False)
+    await stage.begin()
+    try:
+        stage.answers("A canary bird.")
+        question = await stage.post(f"{stage.mention} what is it?", [Upload("a.png", png(1))])
+        posts = await stage.answered(question)
+
+        stage.server.event({"type": "app_uninstalled"}, team_id=TEAM)
+        await stage.until(lambda: all(each.acked_at for each in stage.server.deliveries))
+    finally:
+        await stage.close()
+
+    kept = everything(tmp_path)
+    assert posts[0].startswith("A canary bird.")
+    assert b"canary bird" not in kept
+    assert b"xoxb-" not in kept
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes that are left on the disk."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())

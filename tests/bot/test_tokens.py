@@ -1,5 +1,6 @@
 import base64
 import csv
+import random
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,15 @@ with (FIXTURES / "image_tokens.csv").open() as file:
     ROWS = list(csv.DictReader(file))
 MODELS = [*tokens.DOCUMENTED, *tokens.ASSUMED, "llava:13b"]
 DETAILS: list[Detail] = ["low", "high", "auto", "original"]
+ONE_OF_EACH = [
+    "gpt-4o",
+    "gpt-5.6-luna",
+    "gpt-6-astra",
+    "gpt-5.5",
+    "gpt-5.4",
+    "gpt-5.2",
+    "gpt-5-mini",
+]
 SIDES = st.integers(1, 12_000)
 
 
@@ -199,3 +209,20 @@ def test_no_picture_of_any_size_costs_more_than_the_most(
 
 def test_the_most_of_an_unknown_model_is_unknown() -> None:
     assert tokens.rule("somebody-s-model").most("high") is None
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("model", ONE_OF_EACH)
+def test_what_is_sent_costs_what_was_posted(model: str, detail: Detail) -> None:
+    rule = tokens.rule(model)
+    rng = random.Random(f"{model} {detail}")
+    sides = [*range(1, 4_101, 311), 512, 513, 768, 769, 2048, 2049]
+    sizes = [(one, other) for one in sides for other in sides]
+    sizes += [(rng.randint(1, 12_000), rng.randint(1, 12_000)) for _ in range(700)]
+
+    for size in sizes:
+        sent = rule.target(*size, detail)
+        assert rule.count(*sent, detail) == rule.count(*size, detail), size
+        assert sent[0] <= size[0]
+        assert sent[1] <= size[1]
+        assert rule.target(*sent, detail) == sent, size

@@ -135,7 +135,7 @@ def question(author: str, words: str, files: Sequence[Attachment], nonce: str) -
     """A question that the bot posts for a person; the author's name is the only call in it."""
     said = split(harmless(words), QUESTION_LIMIT) or [""]
     body = said[0] if len(said) == 1 else f"{said[0]} …"
-    names = [file.name for file in files]
+    names = [file.name for file in files if file.name.strip()]
     who: Block = {
         "type": "section",
         "block_id": f"{ASKED}:{nonce}",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.contract import FOOTER, Upload, png, size
+from tests.adapters.house import Within
 from tests.adapters.slack.stage import SlackStage
 from tests.servers import slack_rules as rules
 from tests.servers.slack import CHANNEL, SlackServer
@@ -25,6 +26,13 @@ def pressable(slack: SlackServer, label: str) -> tuple[str, rules.Json]:
         if label in rules.buttons_in(post):
             return rules.buttons_in(post)[label], post
     raise AssertionError(f"no button {label}")
+
+
+async def settled(stage: SlackStage) -> None:
+    """Waits until what people see is also noted: nobody presses a button sooner."""
+    bot = stage.bot
+    assert isinstance(bot, Within)
+    await stage.until(lambda: not bot.worker.jobs)
 
 
 async def asked(stage: SlackStage, *files: str, text: str = "what is this?") -> str:
@@ -98,11 +106,13 @@ async def test_try_again_answers_in_the_same_post_and_a_vote_is_thanked_for(
     stage.answers("First.", "Second.")
     question = await stage.post(f"{stage.mention} what?", [Upload("a.png", png(1))])
     await stage.answered(question)
+    await settled(stage)
     again, post = pressable(stage.server, "Try again")
 
     stage.server.press(again, message=post)
     await stage.until(lambda: "Second." in stage.visible(question)[0])
     await stage.answered(question)
+    await settled(stage)
     good, post = pressable(stage.server, "Good answer")
     stage.server.press(good, message=post, user="U0BOB", action="press:vote")
     await stage.until(lambda: bool(stage.server.ephemeral))
@@ -114,6 +124,7 @@ async def test_a_button_works_after_a_restart(stage: SlackStage) -> None:
     stage.answers("First.", "Second.")
     question = await stage.post(f"{stage.mention} what?", [Upload("a.png", png(1))])
     await stage.answered(question)
+    await settled(stage)
     again, post = pressable(stage.server, "Try again")
 
     await stage.stop()
@@ -161,7 +172,10 @@ async def test_an_estimate_by_form_is_asked_now_by_its_button(stage: SlackStage)
 
     stage.server.command("/estimate")
     await stage.server.until(lambda: stage.server.views)
-    filled: dict[str, rules.Json] = {"files": {"files": [file.info]}, "question": {"value": "what is it?"}}
+    filled: dict[str, rules.Json] = {
+        "files": {"files": [file.info]},
+        "question": {"value": "what is it?"},
+    }
     stage.server.submit(stage.server.views[0], filled)
     await stage.server.until(lambda: stage.server.ephemeral)
     [card] = stage.server.ephemeral

@@ -13,8 +13,9 @@ picture 2: leave it out, always send it, send it at low or high detail, as befor
 `settings`, `forget`.
 **Yours:** `/vision forget` erases what you asked; `/vision settings` shows what holds here; \
 `/vision new` starts afresh in a direct message.
-**Pictures:** PNG, JPEG, WebP and GIF (its first frame), up to 10 in a message. Position, camera \
-and other hidden data are removed before the model sees a picture.
+**Pictures:** PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF and BMP, up to 10 in a message; an animation as \
+a board of its frames, a PDF by its first five pages. Position, camera and other hidden data are \
+removed before the model sees a picture.
 **What the model is weak at:** medical images, non-Latin text, tiny or rotated text, exact \
 positions and counts, fine line styles (dashed or dotted). It can be wrong: check what matters. \
 It cannot make or change pictures, and it cannot be fine-tuned on yours.

@@ -26,7 +26,7 @@ export function composer({ place, draft, label, placeholder, limits, submit }) {
     "aria-controls": `${place}-choices`,
     value: drafts.read(draft),
   });
-  const chooser = el("input", { type: "file", multiple: true, accept: "image/*", hidden: true, "aria-label": "Choose pictures", tabIndex: -1 });
+  const chooser = el("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif,.avif,.tif,.tiff,.pdf", hidden: true, "aria-label": "Choose pictures", tabIndex: -1 });
   const tray = el("div", { class: "tray", hidden: true, "aria-label": "Attached pictures", role: "group" });
   const complaint = el("p", { class: "error", role: "alert", hidden: true });
   const nudge = el("p", { class: "nudge", hidden: true });

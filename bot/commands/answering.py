@@ -88,8 +88,13 @@ class Commands:
 
     async def estimate(self, command: Command) -> Card:
         """What a question would cost, by what holds in its place."""
-        here = await self.terms(command)
-        return await self.estimator.card(command, here.ask, question_dollars=here.question)
+        text, beside = words.options(command.text)
+        question, within = words.options(command.options.get("question", ""))
+        options = {**beside, **within, **command.options}
+        here, notes = terms.for_this_question(await self.terms(command), options, any_model)
+        plain = replace(command, text=text, options={"question": question})
+        card = await self.estimator.card(plain, here.ask, question_dollars=here.question)
+        return replace(card, text="\n".join([card.text, *notes])) if notes else card
 
     async def usage(self, command: Command) -> Card:
         """What was spent, and what is left in the budgets that hold in its place."""
@@ -101,3 +106,8 @@ class Commands:
     async def terms(self, command: Command) -> Terms:
         """What holds where a command was given."""
         return terms.held(self.base, await self.store.choices(place_of(command)))
+
+
+def any_model(_model: str) -> bool:
+    """An estimate costs nothing, whatever is known of a model's price."""
+    return True

@@ -1,11 +1,12 @@
 """Estimates and help, the same on every platform."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from bot.commands import Sized, brief, estimate, estimate_card, total, usage_card
-from bot.domain import Ask, Attachment, Spent, UsageRow
+from bot.domain import Ask, Attachment, Spent, ThreadId, UsageRow
 from bot.pricing import Prices
 from storage.store import SqlStore
 from tests.bot.building import command, commands_on
@@ -83,6 +84,39 @@ async def test_sizes_can_be_typed(store: SqlStore, typed: str, title: str, words
 
     assert title in card.title
     assert words in card.text
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "title"),
+    [
+        ("1024x1024 detail:low", {}, "gpt-4o, detail low"),
+        ("model:gpt-5.4-mini 1024x1024", {}, "gpt-5.4-mini, detail high"),
+        ("1024x1024", {"question": "What is it? detail:low"}, "gpt-4o, detail low"),
+        ("1024x1024 detail:low", {"detail": "auto"}, "gpt-4o, detail auto"),
+        ("1024x1024", {"model": "somebody-s-model"}, "somebody-s-model, detail high"),
+    ],
+)
+async def test_an_estimate_is_for_the_options_that_a_question_would_have(
+    store: SqlStore, text: str, options: dict[str, str], title: str
+) -> None:
+    asked = replace(command("estimate", text=text), options=options)
+
+    assert title in (await commands_on(store).run(asked)).title
+
+
+async def test_an_option_of_an_estimate_that_does_not_do_is_named(store: SqlStore) -> None:
+    card = await commands_on(store).run(command("estimate", text="1024x1024 detail:huge"))
+
+    assert "detail high" in card.title
+    assert "detail:huge was not taken: it should be low, high, auto or original" in card.text
+
+
+async def test_an_estimate_is_for_what_was_set_for_its_place(store: SqlStore) -> None:
+    await store.choose(ThreadId("fake", "w1", "c1", ""), "channel", "detail", "low")
+
+    card = await commands_on(store).run(command("estimate", text="1024x1024"))
+
+    assert "detail low" in card.title
 
 
 async def test_a_thousand_typed_pictures_are_bounded(store: SqlStore) -> None:

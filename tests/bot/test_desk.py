@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.access import Lists
-from bot.desk import MAX_TEXT, Desk
+from bot.desk import MAX_REMEMBERED, MAX_TEXT, Desk, Lately
 from bot.domain import Attachment, Card, Level, Person, Proposal, Scope
 from bot.proposals import packed
 from bot.terms import FollowUps
@@ -346,6 +346,15 @@ async def test_subcommands_are_known_by_name_or_by_words(
     store: SqlStore, name: str, text: str, title: str
 ) -> None:
     assert (await desk(store).run(command(name, text=text))).title == title
+
+
+def test_what_happened_lately_is_remembered_for_a_while_and_in_bounds() -> None:
+    lately = Lately(10.0)
+
+    assert [lately.first("a", now) for now in (0.0, 9.0, 10.0, 11.0)] == [True, False, True, False]
+    for number in range(5 * MAX_REMEMBERED):
+        assert lately.first(str(number), 20.0)
+    assert len(lately.known) == MAX_REMEMBERED
 
 
 def desk(

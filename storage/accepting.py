@@ -3,23 +3,36 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 
 from bot.domain import Attachment, Message
 from storage import cutting, erasure
-from storage.claiming import WORK
+from storage.claiming import POSTED, WORK
 from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
+    OF_POST,
+    THREAD_PARTS,
+    as_post,
     attached,
     attachment_columns,
     message_columns,
-    of_post,
+    thread_parts,
     tidy,
     to_message,
     to_thread,
 )
 from storage.tables import attachments, messages, threads
+
+# The thread of a post that is known; all three are built once, since every message needs them.
+KNOWN = (
+    update(threads)
+    .where(threads.c.key == select(messages.c.thread).where(OF_POST).scalar_subquery())
+    .values(touched=bindparam("now"))
+    .returning(threads)
+)
+ADD = insert(messages).returning(messages.c.key)
+DUE = update(threads).where(threads.c.key == bindparam("thread_key")).values(due=bindparam("now"))
 
 
 def accept(
@@ -31,7 +44,7 @@ def accept(
         return False
     now = transaction.now()
     thread = home(transaction, arrived, now, idle_seconds)
-    known = transaction.first(select(messages).where(of_post(arrived)))
+    known = transaction.first(POSTED, as_post(arrived))
     if known is None:
         return add(transaction, thread, arrived, now)
     return combine(transaction, thread, known, arrived, now, now + quiet_seconds)
@@ -79,48 +92,39 @@ def united(
 
 def home(transaction: Transaction, message: Message, now: float, idle_seconds: float) -> Row[Any]:
     """The thread that the message is known in, else the one that it belongs to; locked."""
-    known_in = select(messages.c.thread).where(of_post(message)).scalar_subquery()
-    known = transaction.run(
-        update(threads).where(threads.c.key == known_in).values(touched=now).returning(threads)
-    ).first()
+    known = transaction.run(KNOWN, {**as_post(message), "now": now}).first()
     if known is not None:
         return known
     place = message.thread
     if not place.root:
         place = cutting.place_of(transaction, message, idle_seconds)
-    named = {
-        "platform": place.platform,
-        "workspace": place.workspace,
-        "channel": place.channel,
-        "root": place.root,
-    }
+    named = dict(zip(THREAD_PARTS, thread_parts(place), strict=True))
+    new = {"claim": 0, "numbered": 0, "touched": now, "cut": not message.thread.root}
+    opened = transaction.insert(threads)
     return transaction.run(
-        transaction.insert(threads)
-        .values(**named, claim=0, numbered=0, touched=now, cut=not message.thread.root)
-        .on_conflict_do_update(index_elements=list(named), set_={"touched": now})
-        .returning(threads)
+        opened.on_conflict_do_update(
+            index_elements=THREAD_PARTS, set_={"touched": opened.excluded.touched}
+        ).returning(threads),
+        {**named, **new},
     ).one()
 
 
 def add(transaction: Transaction, thread: Row[Any], message: Message, now: float) -> bool:
     """Stores a message that is new."""
-    number = transaction.run(
-        insert(messages)
-        .values(
-            thread=thread.key,
-            platform=thread.platform,
-            workspace=thread.workspace,
-            channel=thread.channel,
-            id=message.id,
-            version=1,
-            asked_at=now,
-            failures=0,
-            stopped=False,
-            posts=[],
-            **message_columns(message),
-        )
-        .returning(messages.c.key)
-    ).scalar_one()
+    row = {
+        "thread": thread.key,
+        "platform": thread.platform,
+        "workspace": thread.workspace,
+        "channel": thread.channel,
+        "id": message.id,
+        "version": 1,
+        "asked_at": now,
+        "failures": 0,
+        "stopped": False,
+        "posts": [],
+        **message_columns(message),
+    }
+    number = transaction.run(ADD, row).scalar_one()
     attach(transaction, thread.key, number, message.attachments)
     if message.addressed:
         make_due(transaction, thread, now)
@@ -217,7 +221,7 @@ def is_next(transaction: Transaction, thread: Row[Any], message: Row[Any], now: 
 def make_due(transaction: Transaction, thread: Row[Any], now: float) -> None:
     """Due at once, unless a lease, a quiet time or a back-off already says when."""
     if thread.due is None:
-        transaction.run(update(threads).where(threads.c.key == thread.key).values(due=now))
+        transaction.run(DUE, {"thread_key": thread.key, "now": now})
 
 
 def refresh(

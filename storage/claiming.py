@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, or_, select, update
 
 from bot.domain import Claim, Loss, Message, PostId, Reply, ThreadId
 from bot.errors import Superseded
@@ -11,7 +11,11 @@ from storage import money
 from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
+    OF_POST,
+    WITHIN,
+    as_post,
     attached,
+    in_thread,
     of_post,
     reply_columns,
     thread_parts,
@@ -31,6 +35,29 @@ FARTHEST_SECONDS = 3000.0
 
 WORK = and_(messages.c.addressed, messages.c.settled_at.is_(None))
 
+HELD = select(threads).where(WITHIN).with_for_update()
+POSTED = select(messages).where(OF_POST)
+NEXT = (
+    select(messages)
+    .where(messages.c.thread == bindparam("thread_key"), WORK)
+    .order_by(*IN_ORDER)
+    .limit(1)
+)
+TAKE = (
+    update(threads)
+    .where(threads.c.key == bindparam("thread_key"))
+    .values(due=bindparam("until"), claim=bindparam("number"), claimed=bindparam("message_key"))
+)
+COUNT_FAILURE = (
+    update(messages)
+    .where(messages.c.key == bindparam("message_key"))
+    .values(failures=messages.c.failures + 1)
+)
+RECORDED = select(answers).where(
+    answers.c.message == bindparam("message_key"), answers.c.version == bindparam("at_version")
+)
+FILES = attached(messages.c.key == bindparam("message_key"))
+
 
 def claim(
     transaction: Transaction,
@@ -42,12 +69,7 @@ def claim(
     now = transaction.now()
     never = now + max(FARTHEST_SECONDS, lease_seconds)
     while found := transaction.first(due_thread(platforms, thread, now, never)):
-        message = transaction.first(
-            select(messages)
-            .where(messages.c.thread == found.key, WORK)
-            .order_by(*IN_ORDER)
-            .limit(1)
-        )
+        message = transaction.first(NEXT, {"thread_key": found.key})
         if message is not None:
             return take(transaction, found, message, now, now + lease_seconds)
         transaction.run(
@@ -85,15 +107,13 @@ def held(transaction: Transaction, claim: Claim, *, any_version: bool = False) -
 
     The thread's row is locked first by everybody who writes, so that nobody waits in a circle.
     """
-    thread = transaction.first(
-        select(threads).where(within(claim.message.thread)).with_for_update()
-    )
+    thread = transaction.first(HELD, in_thread(claim.message.thread))
     if thread is None or thread.claim != claim.number or thread.claimed is None:
         raise Superseded(NOT_OURS)
-    row = transaction.first(
-        select(messages).where(messages.c.key == thread.claimed, of_post(claim.message))
-    )
-    if row is None or not (any_version or row.version == claim.version):
+    row = transaction.first(POSTED, as_post(claim.message))
+    if row is None or row.key != thread.claimed:
+        raise Superseded(NOT_OURS)
+    if not any_version and row.version != claim.version:
         raise Superseded(NOT_OURS)
     return row
 
@@ -168,18 +188,11 @@ def take(
 ) -> Claim:
     """Moves the due time past the lease, and counts the failure that this may become."""
     number = thread.claim + 1
-    transaction.run(
-        update(threads)
-        .where(threads.c.key == thread.key)
-        .values(due=until, claim=number, claimed=message.key)
-    )
-    transaction.run(
-        update(messages)
-        .where(messages.c.key == message.key)
-        .values(failures=messages.c.failures + 1)
-    )
+    here = {"thread_key": thread.key, "message_key": message.key}
+    transaction.run(TAKE, {**here, "until": until, "number": number})
+    transaction.run(COUNT_FAILURE, here)
     money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
-    files = transaction.all(attached(messages.c.key == message.key))
+    files = transaction.all(FILES, here)
     return Claim(
         message=to_message(message, to_thread(thread), files),
         number=number,
@@ -196,11 +209,8 @@ def take(
 
 def recorded(transaction: Transaction, message: Row[Any]) -> Reply | None:
     """The reply to this version, if a claim before this one came so far."""
-    row = transaction.first(
-        select(answers).where(
-            answers.c.message == message.key, answers.c.version == message.version
-        )
-    )
+    version = {"message_key": message.key, "at_version": message.version}
+    row = transaction.first(RECORDED, version)
     return None if row is None else to_reply(row)
 
 

@@ -59,9 +59,11 @@ class Transaction:
         assert isinstance(result, CursorResult)
         return result
 
-    def all(self, statement: Executable) -> list[SqlRow[Any]]:
+    def all(
+        self, statement: Executable, values: Mapping[str, object] | None = None
+    ) -> list[SqlRow[Any]]:
         """All rows."""
-        return list(self.connection.execute(statement).all())
+        return list(self.connection.execute(statement, values).all())
 
     def first(
         self, statement: Executable, values: Mapping[str, object] | None = None

@@ -5,7 +5,20 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, Table, and_, case, delete, exists, or_, select, true, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Message, Post, PostId, Scope, ThreadId
@@ -33,6 +46,13 @@ T = TypeVar("T")
 
 # Whoever is answering has heard of the change by then.
 QUIET_SECONDS = 3.0
+# The tombstones over a post; built once, since every message asks for them.
+STONES = select(tombstones).where(
+    *(
+        tombstones.c[name].in_(bindparam(name, expanding=True))
+        for name in ("platform", "workspace", "channel", "message", "root", "attachment")
+    )
+)
 # What a person has us forget still stands on its platform, and a question in an old thread reads
 # it there again: ten years.
 FORGOTTEN_SECONDS = 10 * 365 * 86_400.0
@@ -47,20 +67,16 @@ def survivor(transaction: Transaction, message: Message) -> Message | None:
     """
     place = message.thread
     transaction.lock(key=lock_key(place.platform, place.workspace), shared=True)
-    stones = tombstones.c
-    ids = [each.id for each in message.attachments]
     # Where there are no threads, a conversation bears the name of its first message.
-    root = place.root or message.id
-    found = transaction.all(
-        select(tombstones).where(
-            stones.platform == place.platform,
-            stones.workspace == place.workspace,
-            stones.channel.in_(("", place.channel)),
-            stones.message.in_(("", message.id)),
-            stones.root.in_(("", root)),
-            stones.attachment.in_(("", *ids)),
-        )
-    )
+    names = {
+        "platform": [place.platform],
+        "workspace": [place.workspace],
+        "channel": ["", place.channel],
+        "message": ["", message.id],
+        "root": ["", place.root or message.id],
+        "attachment": ["", *(each.id for each in message.attachments)],
+    }
+    found = transaction.all(STONES, names)
     dead = {each.attachment for each in found}
     if any(
         each.attachment == "" and (each.message or each.erased_at >= message.sent_at)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, true, tuple_, update
+from sqlalchemy import Boolean, Row, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import (
@@ -33,6 +33,19 @@ SPENT = (
     "The budget of this {scope} for {period} has no room: ${left} are left, and this question may "
     "cost ${most}."
 )
+# Built once, since every question needs them.
+OPEN = insert(calls).returning(calls.c.key)
+RAISE = (
+    update(budgets)
+    .where(
+        budgets.c.key == bindparam("budget"),
+        or_(
+            bindparam("past", type_=Boolean()),
+            budgets.c.settled + budgets.c.reserved + bindparam("more") <= budgets.c.cap,
+        ),
+    )
+    .values(reserved=budgets.c.reserved + bindparam("more"))
+)
 UNKNOWN_CALL = "This call is not one of this claim's."
 
 
@@ -40,32 +53,29 @@ def attempt(transaction: Transaction, claim: Claim, message: Row[Any], call: Cal
     """Writes the open call and raises `reserved` in all its budgets, or in none."""
     now = transaction.now()
     reserve = nanos(call.reserve, ROUND_CEILING)
-    number = transaction.run(
-        insert(calls)
-        .values(
-            thread=message.thread,
-            message=message.key,
-            platform=message.platform,
-            workspace=message.workspace,
-            channel=message.channel,
-            person=message.author,
-            claim=claim.number,
-            day=utc_day(now),
-            started_at=now,
-            model=call.model,
-            detail=call.detail,
-            estimated_input=count(call.input_tokens),
-            reserve=reserve,
-            price_source=call.price_source,
-            possibly_charged=False,
-        )
-        .returning(calls.c.key)
-    ).scalar_one()
+    row = {
+        "thread": message.thread,
+        "message": message.key,
+        "platform": message.platform,
+        "workspace": message.workspace,
+        "channel": message.channel,
+        "person": message.author,
+        "claim": claim.number,
+        "day": utc_day(now),
+        "started_at": now,
+        "model": call.model,
+        "detail": call.detail,
+        "estimated_input": count(call.input_tokens),
+        "reserve": reserve,
+        "price_source": call.price_source,
+        "possibly_charged": False,
+    }
+    number = transaction.run(OPEN, row).scalar_one()
     if reserve:
         unique = {(each.scope, each.subject, each.period): each for each in call.budgets}
         for _, budget in sorted(unique.items()):
             held = hold(transaction, message, budget, reserve, allowed=is_allowed(message))
-            transaction.run(insert(reservations).values(call=number, budget=held))
+            transaction.run(insert(reservations), {"call": number, "budget": held})
     return int(number)
 
 
@@ -114,20 +124,12 @@ def hold(
     Raises BudgetSpent: the transaction that it breaks takes back what was reserved elsewhere.
     """
     cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
-    row = names_of(message, budget)
-    known = (
-        transaction.insert(budgets)
-        .values(**row, cap=cap, settled=0, reserved=0)
-        .on_conflict_do_update(index_elements=list(row), set_={"cap": cap})
-        .returning(budgets)
-    )
-    before = transaction.run(known).one()
-    room = true() if allowed else budgets.c.settled + budgets.c.reserved + reserve <= budgets.c.cap
-    raised = transaction.run(
-        update(budgets)
-        .where(budgets.c.key == before.key, room)
-        .values(reserved=budgets.c.reserved + reserve)
-    )
+    names = names_of(message, budget)
+    new = transaction.insert(budgets)
+    known = new.on_conflict_do_update(index_elements=list(names), set_={"cap": new.excluded.cap})
+    row = {**names, "cap": cap, "settled": 0, "reserved": 0}
+    before = transaction.run(known.returning(budgets), row).one()
+    raised = transaction.run(RAISE, {"budget": before.key, "more": reserve, "past": allowed})
     if raised.rowcount == 1:
         return int(before.key)
     left = dollars(max(0, cap - before.settled - before.reserved))

@@ -6,7 +6,7 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, bindparam, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import (
@@ -28,6 +28,8 @@ from storage.tables import attachments, clean, forms, messages, pictures, thread
 LARGEST = 2**53
 
 IN_ORDER = (messages.c.sent_at, messages.c.id)
+THREAD_PARTS = ("platform", "workspace", "channel", "root")
+POST_PARTS = ("platform", "workspace", "channel", "id")
 
 
 def within(thread: ThreadId) -> ColumnElement[bool]:
@@ -48,6 +50,29 @@ def of_post(message: Message) -> ColumnElement[bool]:
         messages.c.channel == message.thread.channel,
         messages.c.id == message.id,
     )
+
+
+# The same two with names to be filled in: a statement that is built once is twice as fast.
+WITHIN = and_(*(threads.c[name] == bindparam(f"in_{name}") for name in THREAD_PARTS))
+OF_POST = and_(*(messages.c[name] == bindparam(f"post_{name}") for name in POST_PARTS))
+
+
+def in_thread(thread: ThreadId) -> dict[str, str]:
+    """What to fill into `WITHIN`."""
+    return {
+        f"in_{name}": value for name, value in zip(THREAD_PARTS, thread_parts(thread), strict=True)
+    }
+
+
+def as_post(message: Message) -> dict[str, str]:
+    """What to fill into `OF_POST`."""
+    place = message.thread
+    return {
+        "post_platform": place.platform,
+        "post_workspace": place.workspace,
+        "post_channel": place.channel,
+        "post_id": message.id,
+    }
 
 
 def up_to(row: Row[Any]) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """Discord: hands what people post to the desk, fetches their pictures, and shows the replies."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 import aiohttp
 
@@ -21,7 +21,9 @@ from adapters.discord.previews import WAIT_SECONDS, Previews
 from adapters.discord.proposals import Proposals
 from adapters.discord.rest import Rest, waiting_for_the_token
 from adapters.discord.sight import Sight
+from adapters.discord.spoilers import Spoilers
 from bot.domain import Attachment, Check, Claim, Message
+from bot.errors import Unread
 from bot.ports import Desk, Draft
 
 EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for an answer's last.
@@ -76,6 +78,7 @@ class DiscordAdapter:
             seconds=download_seconds,
             pause_seconds=pause_seconds,
         )
+        self._spoilers = Spoilers(self._rest)
         self._tasks: set[asyncio.Task[None]] = set()
         proposals = Proposals(
             rest=self._rest,
@@ -85,12 +88,24 @@ class DiscordAdapter:
             answer_seconds=answer_seconds,
         )
         self._commands = Commands(
-            rest=self._rest, hooks=self._hooks, places=self._places, proposals=proposals
+            rest=self._rest,
+            hooks=self._hooks,
+            places=self._places,
+            proposals=proposals,
+            sight=self._sight,
         )
 
     async def listen(self, desk: Desk) -> None:
         """Hands in every message until cancelled; raises SetupError when Discord will not have this bot."""
-        ear = Ear(desk, self._rest, self._places, self._commands, self._sight, self._previews)
+        ear = Ear(
+            desk,
+            self._rest,
+            self._places,
+            self._commands,
+            self._sight,
+            self._previews,
+            self._spoilers,
+        )
         try:
             await ear.listen(self._gateway)
         finally:
@@ -111,15 +126,28 @@ class DiscordAdapter:
 
     async def earlier(self, message: Message) -> list[Message]:
         """What the thread held before this message, what it starts from and what it replies to."""
-        with waiting_for_the_token():
-            return await earlier(self._rest, message)
+        found: Sequence[Message] = ()
+        try:
+            with waiting_for_the_token():
+                return (found := await earlier(self._rest, message))
+        except Unread as error:
+            found = error.found
+            raise
+        finally:
+            self._spoilers.note(message.thread.root, found)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up what is there of it."""
         if hook := Hook.read(claim.message.options.get(OPTION, "")):
             return HookedDraft(claim, hook, hooks=self._hooks, pace=self._pace, spawn=self._spawn)
         return DiscordDraft(
-            claim, rest=self._rest, places=self._places, pace=self._pace, spawn=self._spawn
+            claim,
+            rest=self._rest,
+            places=self._places,
+            pace=self._pace,
+            spawn=self._spawn,
+            spoilers=self._spoilers,
+            asides=self._sight.asides(claim.message),
         )
 
     async def administers(self, workspace: str, person: str) -> bool:

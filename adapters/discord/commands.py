@@ -29,6 +29,7 @@ from adapters.discord.places import Places
 from adapters.discord.proposals import Asked, Proposals
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
+from adapters.discord.sight import NEEDS_MENTION, Sight
 from adapters.discord.wire import Json, item, number, snowflake, string
 from bot.domain import Card, Command, Post, Proposal, ThreadId
 from bot.errors import ThreadsightError, TransientError
@@ -57,7 +58,10 @@ log = logging.getLogger("threadsight.discord")
 class Commands:
     """Hears interactions and answers them."""
 
-    def __init__(self, *, rest: Rest, hooks: Hooks, places: Places, proposals: Proposals) -> None:
+    def __init__(
+        self, *, rest: Rest, hooks: Hooks, places: Places, proposals: Proposals, sight: Sight
+    ) -> None:
+        self._sight = sight
         self._rest = rest
         self._hooks = hooks
         self._places = places
@@ -108,7 +112,10 @@ class Commands:
     async def _run(self, used: Interaction, desk: Desk) -> None:
         """A command that the desk answers."""
         if await self._acknowledge(used, DEFER):
-            card = await answered(desk.run(command(used)))
+            wanted = command(used)
+            card = await answered(desk.run(wanted))
+            if card is not None and wanted.name == "help" and not self._sight.full:
+                card = replace(card, text=f"{card.text}\n\n{NEEDS_MENTION}")
             if card is not None:
                 await self._answer(used, card)
 

@@ -15,6 +15,7 @@ from adapters.discord.previews import Previews, previews_of
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import Sight
+from adapters.discord.spoilers import Spoilers
 from adapters.discord.wire import Json, item, number, snowflake
 from bot.domain import Card
 from bot.ports import Desk
@@ -28,8 +29,15 @@ class Delivery:
     """Hands in what may concern the bot, as often as it takes to have it stored."""
 
     def __init__(
-        self, desk: Desk, rest: Rest, places: Places, sight: Sight, previews: Previews
+        self,
+        desk: Desk,
+        rest: Rest,
+        places: Places,
+        sight: Sight,
+        previews: Previews,
+        spoilers: Spoilers,
     ) -> None:
+        self._spoilers = spoilers
         self._desk = desk
         self._rest = rest
         self._places = places
@@ -79,6 +87,7 @@ class Delivery:
         message = events.message(await self._previews.whole(data), place, me, roles) or message
         if root:
             message = replace(message, thread=replace(message.thread, root=root), kind="question")
+        self._spoilers.hear(message)
         groups = self._places.groups(place, events.roles_of(data))
         card = await self._desk.accept(replace(message, groups=groups))
         self._handed.keep(message.id, True)

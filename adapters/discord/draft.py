@@ -20,6 +20,7 @@ from adapters.discord.refusals import (
     Refused,
 )
 from adapters.discord.rest import AWAY, Lost, Rest, waiting_for_the_token
+from adapters.discord.spoilers import Spoilers
 from adapters.discord.spot import Spot, beside, find_spot, own_posts
 from adapters.discord.wire import Json, mapping, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
@@ -103,8 +104,10 @@ class DiscordDraft:
         places: Places,
         pace: Pace,
         spawn: Spawn,
+        spoilers: Spoilers,
         asides: tuple[str, ...] = (),
     ) -> None:
+        self._spoilers = spoilers
         self._asides = asides
         """What people of this place are to know, under the answer."""
         self._claim = claim
@@ -163,6 +166,9 @@ class DiscordDraft:
         """Brings the whole reply to a spot, with what is to be said of the place itself."""
         asides = tuple(each for each in (*self._asides, spot.note) if each)
         reply = replace(reply, receipts=reply.receipts + asides)
+        if await self._spoilers.cover(self._claim.message):
+            await self._complete(dressed(render.posts(reply, veil=True), reply.buttons), late)
+            return
         contents, files = render.posts_with_files(reply)
         try:
             await self._complete(dressed(contents, reply.buttons, files), late)
@@ -239,6 +245,8 @@ class DiscordDraft:
             return
         text = self._text
         contents = [each for each in render.chunks(text) if render.legible(each)]
+        if await self._spoilers.cover(self._claim.message):
+            contents = [render.veiled(each) for each in contents]
         await self._write(spot, dressed(contents, self._stop), showing=True)
         self._shown = text
 

@@ -20,6 +20,7 @@ from adapters.discord.previews import Previews
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import Sight
+from adapters.discord.spoilers import Spoilers
 from adapters.discord.wire import Json, item, items, mapping, numbers, snowflake, string
 from bot.domain import PostId, Scope
 from bot.errors import SetupError, ThreadsightError, TransientError
@@ -65,12 +66,13 @@ class Ear:
         commands: Commands,
         sight: Sight,
         previews: Previews,
+        spoilers: Spoilers,
     ) -> None:
         self._desk = desk
         self._rest = rest
         self._places = places
         self._commands = commands
-        self._delivery = Delivery(desk, rest, places, sight, previews)
+        self._delivery = Delivery(desk, rest, places, sight, previews, spoilers)
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._me = ""
         self._since = 0

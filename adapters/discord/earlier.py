@@ -1,18 +1,23 @@
 """What a thread held before the bot was called: its messages, the one it starts from, those replied to."""
 
-from adapters.discord.events import context, replied_to
+from adapters.discord.events import context, is_post, replied_to, withheld
 from adapters.discord.files import homes
+from adapters.discord.places import DIRECT
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.wire import Json, item, items, snowflake
 from bot.domain import Message
+from bot.errors import Unread
 
 PAGE = 100  # messages; the most that Discord gives at once
 REPLIES = 10  # so far a chain of replies is followed
 
+HIDDEN_ONE = "one earlier message is not shown to me by Discord: it does not mention me"
+HIDDEN = "{count} earlier messages are not shown to me by Discord: they do not mention me"
+
 
 async def earlier(rest: Rest, message: Message) -> list[Message]:
-    """The messages before this one, oldest first, as far as Discord tells."""
+    """The messages before this one, oldest first; raises Unread with what Discord shows where that is not all."""
     if not homes(message):
         return []
     found: dict[str, Json] = {}
@@ -23,9 +28,18 @@ async def earlier(rest: Rest, message: Message) -> list[Message]:
     ]:
         found.setdefault(snowflake(data, "id"), data)
     me = await rest.me()
-    told = [context(without(message, data), message.thread, me) for data in found.values()]
+    shown = [data for data in found.values() if not hidden(data, me)]
+    told = [context(without(message, data), message.thread, me) for data in shown]
     known = [each for each in told if each is not None and each.id != message.id]
-    return sorted(known, key=lambda each: (each.sent_at, each.id))
+    known.sort(key=lambda each: (each.sent_at, each.id))
+    if count := len(found) - len(shown):
+        raise Unread(HIDDEN_ONE if count == 1 else HIDDEN.format(count=count), known)
+    return known
+
+
+def hidden(data: Json, me: str) -> bool:
+    """Whether Discord keeps from us what somebody wrote."""
+    return is_post(data) and withheld(data) and snowflake(item(data, "author"), "id") != me
 
 
 def without(message: Message, data: Json) -> Json:
@@ -37,22 +51,29 @@ def without(message: Message, data: Json) -> Json:
 
 async def before(rest: Rest, message: Message) -> list[Json]:
     """The newest messages of the thread before this one; a thread that starts here has none."""
-    if message.id == message.thread.root:
+    thread = message.thread
+    if message.id == thread.root:
         return []
+    direct = thread.workspace == DIRECT
     try:
-        return await rest.list(
+        found = await rest.list(
             "/channels/{channel_id}/messages",
             query={"before": message.id, "limit": PAGE},
-            channel_id=message.thread.root,
+            channel_id=thread.channel if direct else thread.root,
         )
     except Refused:
         return []
+    if not direct:
+        return found
+    # A channel without threads holds one conversation after the other.
+    start = int(thread.root) if thread.root.isdecimal() else 0
+    return [data for data in found if int(snowflake(data, "id") or 0) >= start]
 
 
 async def starter(rest: Rest, message: Message) -> list[Json]:
     """The message that the thread was made from; it stands in the channel, not in the thread."""
     thread = message.thread
-    if thread.root in (message.id, thread.channel):
+    if thread.root == message.id or thread.workspace == DIRECT:
         return []
     try:
         return [await one(rest, thread.channel, thread.root)]

@@ -13,13 +13,12 @@ EPOCH_MILLISECONDS = 1_420_070_400_000  # Discord counts from the first second o
 POSTS = frozenset({0, 19})  # message types that a person writes: a message and a reply
 FORWARD = 1  # type of a message_reference
 HAS_THREAD = 1 << 5
+IS_SPOILER = 1 << 3  # an attachment's flag
+SPOILER = "SPOILER_"
+"""Begins the name of a file that people see only when they choose to."""
 MENTION = re.compile(r"<@!?(\d+)>")
 EMOJI = re.compile(r"<a?(:\w+:)\d+>")
 
-WITHHELD = (
-    "(Discord did not show me what this message says. Mention me in it, or switch on the Message "
-    "Content intent in the developer portal.)"
-)
 CONTENTS = ("attachments", "embeds", "message_snapshots", "sticker_items", "components", "poll")
 
 
@@ -34,7 +33,7 @@ def message(
         thread=thread_of(place, snowflake(data, "id")),
         id=snowflake(data, "id"),
         author=snowflake(item(data, "author"), "id"),
-        text=text_of(data, me, roles, shown=addressed),
+        text=text_of(data, me, roles),
         sent_at=sent_at(snowflake(data, "id")),
         attachments=attachments_of(data),
         # What stands in a channel and does not speak to the bot can only be what a thread starts from.
@@ -59,7 +58,7 @@ def context(data: Json, thread: ThreadId, me: str) -> Message | None:
         thread=thread,
         id=snowflake(data, "id"),
         author=author,
-        text=text_of(data, me, frozenset(), shown=False),
+        text=text_of(data, me, frozenset()),
         sent_at=sent_at(snowflake(data, "id")),
         attachments=attachments_of(data),
         kind="context",
@@ -139,10 +138,8 @@ def mentions_others(data: Json, me: str) -> bool:
     return bool(others or strings(data, "mention_roles"))
 
 
-def text_of(data: Json, me: str, roles: frozenset[str], *, shown: bool) -> str:
-    """What it says as people read it; `shown` when Discord shows us its content in any case."""
-    if not shown and withheld(data):
-        return WITHHELD
+def text_of(data: Json, me: str, roles: frozenset[str]) -> str:
+    """What it says as people read it."""
     parts = [readable(data, me, roles)]
     parts += [quoted(readable(each, me, roles)) for each in snapshots(data)]
     return "\n".join(part for part in parts if part)
@@ -192,9 +189,11 @@ def attachments_of(data: Json) -> tuple[Attachment, ...]:
 
 def attachment(data: Json) -> Attachment:
     """Where a file is, and what Discord says of it."""
+    name = string(data, "filename") or "file"
+    veiled = (number(data, "flags") or 0) & IS_SPOILER and not name.startswith(SPOILER)
     return Attachment(
         id=snowflake(data, "id"),
-        name=string(data, "filename") or "file",
+        name=f"{SPOILER}{name}" if veiled else name,
         media_type=string(data, "content_type"),
         size=number(data, "size"),
         url=string(data, "url"),

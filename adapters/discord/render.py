@@ -35,9 +35,12 @@ def chunks(text: str) -> list[str]:
     return pieces(markup.shown(text))
 
 
-def posts(reply: Reply) -> list[str]:
-    """A whole reply: the text, then in small print what it cost and what became of the pictures."""
-    return composed(markup.shown(reply.text), reply)
+def posts(reply: Reply, *, veil: bool = False) -> list[str]:
+    """A whole reply: the text, then in small print what it cost and what became of the pictures.
+
+    With a veil, the text is a spoiler: people see it when they choose to.
+    """
+    return composed(markup.shown(reply.text), reply, veil=veil)
 
 
 def posts_with_files(reply: Reply) -> tuple[list[str], tuple[File, ...]]:
@@ -53,16 +56,25 @@ def briefly(reply: Reply, heading: str = "") -> tuple[str, tuple[File, ...]]:
     note = f"\n*The whole answer is in the file* `{WHOLE}`\n"
     whole = f"{heading}\n{markup.shown(reply.text)}"
     beginning = pieces(cut("".join(pieces(whole)[:1]), LIMIT - utf16(note + small) - FENCE))
-    return "".join(beginning[:1]) + note + small, (File(WHOLE, reply.text.encode(errors="replace")),)
+    return "".join(beginning[:1]) + note + small, (
+        File(WHOLE, reply.text.encode(errors="replace")),
+    )
 
 
-def composed(text: str, reply: Reply) -> list[str]:
+def composed(text: str, reply: Reply, *, veil: bool = False) -> list[str]:
     """A text in the form that Discord shows, and a reply's small print under it."""
     body = [chunk for chunk in pieces(text) if legible(chunk)]
+    body = [veiled(chunk) for chunk in body] if veil else body
     small = split("\n".join(small_print(reply)), LIMIT, measure=utf16)
     if body and small and utf16(body[-1]) + 1 + utf16(small[0]) <= LIMIT:
         body[-1] += "\n" + small.pop(0)
     return [*body, *small] or [NOTHING]
+
+
+def veiled(text: str) -> str:
+    """A text as a spoiler; bars of its own would end it too soon."""
+    inner = text.replace("||", "|\u200b|")
+    return f"||{inner}||"
 
 
 def small_print(reply: Reply) -> list[str]:

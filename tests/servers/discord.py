@@ -192,6 +192,7 @@ class DiscordServer:
         channel: str | None = None,
         author: str = "ann",
         reply_to: str | None = None,
+        tell: bool = True,
         **more: Any,
     ) -> Json:
         """A person posts; `files` are name, bytes and type; `more` are fields of the message."""
@@ -206,7 +207,8 @@ class DiscordServer:
                 "channel_id": channel,
             }
         self._keep(message)
-        await self.tell("MESSAGE_CREATE", message)
+        if tell:
+            await self.tell("MESSAGE_CREATE", message)
         return message
 
     async def change(self, message: Json, content: str) -> None:

@@ -148,6 +148,7 @@ async def made(
     edit_seconds: float = 1.25,
     answer_seconds: float = 870.0,
     ack_seconds: float = 15.0,
+    preview_seconds: float = 2.0,
 ) -> AsyncIterator[DiscordAdapter]:
     adapter = DiscordAdapter(
         token=token,
@@ -160,6 +161,7 @@ async def made(
         identify_seconds=0.1,
         pause_seconds=0.02,
         ack_seconds=ack_seconds,
+        preview_seconds=preview_seconds,
     )
     yield adapter
     await adapter.close()

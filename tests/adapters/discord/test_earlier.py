@@ -78,15 +78,3 @@ async def test_a_place_that_we_may_not_read_gives_nothing(
     discord.denied.add(("88", "view"))
 
     assert await adapter.earlier(handed(discord, said, Place("88", "", DM))) == []
-
-
-async def test_a_message_that_discord_withholds_says_so(
-    discord: DiscordServer, adapter: DiscordAdapter
-) -> None:
-    root = await discord.say("")
-    await discord.open_thread(root["id"])
-    said = await discord.say(f"<@{BOT}> and you?", channel=root["id"])
-    question = handed(discord, said, Place(root["id"], GUILD, THREAD, CHANNEL))
-    [earlier] = await adapter.earlier(question)
-
-    assert "Mention me" in earlier.text

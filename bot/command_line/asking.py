@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -98,7 +99,7 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
         printed(facts.of_estimate(told))
     else:
         card = commands.estimate_card(told)
-        print(f"{card.title}\n{card.text.replace('**', '')}")
+        print(f"{card.title}\n{re.sub(r'[*`]', '', card.text)}")
     return 0 if any(not picture.error for picture in told.pictures) else 1
 
 

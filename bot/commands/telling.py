@@ -50,14 +50,15 @@ def picture_lines(estimate: Estimate) -> list[str]:
 
 
 def picture_line(picture: PictureEstimate, estimate: Estimate, *, brief: bool) -> str:
-    name = footer.plain_name(picture.name)
+    # As code: a name's underscores are no markup.
+    name = f"`{plain}`" if (plain := footer.plain_name(picture.name)) else ""
     if picture.error:
         return f"{name}: {picture.error}" if name else picture.error
     size = f"{name} {picture.width}×{picture.height}".strip()
     if estimate.certainty == "unknown":
         return f"{size}: tokens unknown"
     if not brief:
-        return f"**{size}**"
+        return size
     return f"{size}: {level_words(picture, estimate.detail)}"
 
 

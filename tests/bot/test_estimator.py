@@ -1,0 +1,239 @@
+"""What a question would cost here and now: with its thread, a drawing, and a button that asks it."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.commands import Estimator
+from bot.domain import Ask, Attachment, Card, Command, Message, Reply, ThreadId
+from bot.errors import Outage
+from bot.images import Darkroom
+from bot.looking import Eyes
+from bot.pricing import Prices
+from storage.store import SqlStore, open_store
+from tests import pictures
+from tests.fakes import THREAD, FakeAdapter, posted
+
+ASK = Ask("gpt-4o", "high", 1_000, "Be brief.")
+MAX_BYTES = 1_000_000
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
+    async with open_store(f"sqlite:///{tmp_path}/bot.db", exclusive=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def place() -> FakeAdapter:
+    return FakeAdapter()
+
+
+@pytest.fixture
+def estimator(store: SqlStore, place: FakeAdapter) -> Estimator:
+    return Estimator(
+        store,
+        {"fake": place},
+        Prices.load(None),
+        max_file_bytes=MAX_BYTES,
+        history_tokens=100_000,
+        darkroom=Darkroom(max_bytes=MAX_BYTES),
+    )
+
+
+async def test_each_picture_is_told_with_its_details_tokens_and_dollars(
+    estimator: Estimator,
+) -> None:
+    card = await estimator.card(command(photo()), ASK)
+
+    assert card.title == "Estimate for gpt-4o, detail high"
+    for words in (
+        "`photo.jpg` 4032×3024\n",
+        "- low: 85 tokens · $0.0002 · seen at 512×384",
+        "- **high and auto**: 765 tokens · $0.0019 · seen at 1024×768",
+        "**Cost:** about $0.00",
+        "at most $0.01",
+        "an answer of 1,000 tokens",
+        "**Next follow-up:** about",
+        "**gpt-5.6-luna $0.",
+        "the cheapest**",
+        "gpt-5.4-mini $0.",
+        "Price: list price",
+    ):
+        assert words in card.text
+
+
+async def test_what_is_asked_by_the_button_is_what_was_estimated(
+    estimator: Estimator, store: SqlStore
+) -> None:
+    card = await estimator.card(command(photo(), question="What is this?", detail="original"), ASK)
+
+    now, low = card.buttons
+    offer = await store.offered(now.token)
+    cheaper = await store.offered(low.token)
+    assert (now.label, now.style) == ("Ask now", "primary")
+    assert low.label == "Ask at low detail (−$0.0017)"
+    assert offer is not None
+    assert (offer.action, offer.person) == ("ask", "anna")
+    held = json.loads(offer.value)
+    assert held["text"] == "What is this?"
+    assert held["attachments"][0]["id"] == "f1"
+    # The model does not know `original`; the estimate is for what it does instead.
+    assert held["options"] == {"model": "gpt-4o", "detail": "high"}
+    assert cheaper is not None
+    assert json.loads(cheaper.value)["options"]["detail"] == "low"
+
+
+async def test_the_posted_picture_is_drawn_and_never_kept(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.photo(640, 480)
+
+    card = await estimator.card(command(photo(640, 480)), ASK)
+
+    assert card.drawing is not None
+    assert "photo.jpg, 640×480 pixels, as gpt-4o sees it" in card.drawing.alt
+    assert place.fetched == ["f1"]
+
+
+@pytest.mark.parametrize("file", [None, b"<html>", Outage("The disk is away.")])
+async def test_a_picture_that_cannot_be_had_leaves_a_card_without_a_drawing(
+    estimator: Estimator, place: FakeAdapter, file: bytes | Exception | None
+) -> None:
+    if file is not None:
+        place.files["f1"] = file
+
+    card = await estimator.card(command(photo()), ASK)
+
+    assert card.drawing is None
+    assert "765 tokens" in card.text
+
+
+async def test_a_size_that_the_platform_does_not_tell_is_read_from_the_file(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.photo(640, 480)
+
+    card = await estimator.card(command(Attachment("f1", "photo.jpg")), ASK)
+
+    assert "`photo.jpg` 640×480" in card.text
+    assert place.fetched == ["f1"]
+
+
+@pytest.mark.parametrize(
+    ("attachment", "words"),
+    [
+        (Attachment("f1", "a.jpg", size=3_000_000_000, width=10, height=10), "3,000 MB, and 1 MB"),
+        (Attachment("f1", "a.jpg", width=0, height=0), "`a.jpg`: the file is gone"),
+        (Attachment("f1", "a.jpg", width=-1, height=7), "`a.jpg`: the file is gone"),
+        (Attachment("f1", "a.jpg", width=99_999, height=99_999), "`a.jpg`: the file is gone"),
+        (Attachment("f1", "<!here>.jpg", width=9, height=9), "`__here_.jpg` 9×9"),
+        (Attachment("link:x", "a.jpg", url="https://e.org/a.jpg", linked=True), "size unknown"),
+    ],
+)
+async def test_bad_sizes_get_a_sentence(
+    estimator: Estimator, attachment: Attachment, words: str
+) -> None:
+    card = await estimator.card(command(attachment), ASK)
+
+    assert words in card.text
+
+
+async def test_in_a_thread_the_estimate_holds_what_the_thread_sends_again(
+    estimator: Estimator, store: SqlStore, place: FakeAdapter
+) -> None:
+    await talked(store, place)
+
+    without = await estimator.card(command(photo()), ASK)
+    within = await estimator.card(command(photo(), root=THREAD.root), ASK)
+    alone = await estimator.card(command(root=THREAD.root, question="And?"), ASK)
+
+    assert "this thread" not in without.text
+    assert "this thread with picture 1 " in within.text
+    assert total(within) > total(without) + 255
+    assert "pictures 0" not in alone.text
+    assert [button.label for button in alone.buttons] == ["Ask now"]
+
+
+async def test_a_picture_that_the_thread_has_already_is_counted_once(
+    estimator: Estimator, store: SqlStore, place: FakeAdapter
+) -> None:
+    message = await talked(store, place)
+    shortcut = command(*message.attachments, root=THREAD.root, message=message.id)
+
+    card = await estimator.card(shortcut, ASK)
+
+    assert "with picture" not in card.text
+
+
+async def test_an_unknown_price_offers_the_question_and_tells_no_dollars(
+    estimator: Estimator,
+) -> None:
+    card = await estimator.card(command(photo(), model="team-gpt-4o"), ASK)
+
+    assert "assumed" in card.text
+    assert "The price of team-gpt-4o is unknown." in card.text
+    assert "$" not in card.text
+    assert [button.label for button in card.buttons] == ["Ask now"]
+
+
+async def test_typed_sizes_are_drawn_and_offer_nothing_to_ask(estimator: Estimator) -> None:
+    card = await estimator.card(command(text="1920x1080 x2 low"), ASK)
+
+    assert card.title == "Estimate for gpt-4o, detail low"
+    assert card.drawing is not None
+    assert card.buttons == ()
+
+
+async def test_nothing_to_estimate_says_what_to_write(estimator: Estimator) -> None:
+    card = await estimator.card(command(), ASK)
+
+    assert "1920x1080" in card.text
+    assert card.drawing is None
+
+
+def photo(width: int = 4032, height: int = 3024) -> Attachment:
+    return Attachment("f1", "photo.jpg", width=width, height=height)
+
+
+def command(
+    *attachments: Attachment,
+    root: str | None = None,
+    text: str = "",
+    message: str = "",
+    **options: str,
+) -> Command:
+    return Command(
+        "estimate",
+        "fake",
+        "w1",
+        "c1",
+        "anna",
+        root=root,
+        text=text,
+        attachments=attachments,
+        options=options,
+        message=message,
+    )
+
+
+def total(card: Card) -> int:
+    """The tokens of the question, as the card tells them."""
+    line = next(line for line in card.text.splitlines() if line.startswith("**Question:**"))
+    return int(line.split()[2].replace(",", ""))
+
+
+async def talked(store: SqlStore, place: FakeAdapter) -> Message:
+    """A thread with one answered question about a picture."""
+    place.files["f0"] = pictures.photo(320, 240)
+    message = posted(1, "What is this?", Attachment("f0", "first.jpg"))
+    assert message.thread == ThreadId("fake", "w1", "c1", "t1")
+    await store.accept(message)
+    claim = await store.claim(["fake"])
+    assert claim is not None
+    await Eyes(store, {"fake": place}, Darkroom(max_bytes=MAX_BYTES)).look(claim, ASK)
+    await store.record(claim, Reply("A cat on a mat."))
+    await store.settle(claim)
+    return message

@@ -128,6 +128,18 @@ async def test_commands_shortcuts_and_buttons_come_as_forms(
     assert [token for token, _ in listening.presses] == ["token-1"]
 
 
+async def test_a_form_s_mistakes_come_back_with_its_acknowledgement(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    slack.command("/estimate")
+    await slack.until(lambda: slack.views)
+    delivery = slack.submit(slack.views[0], {"files": {"files": []}})
+    await acknowledged(slack)
+
+    assert delivery.answer is not None
+    assert delivery.answer["response_action"] == "errors"
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -13,6 +13,10 @@ NO_PICTURE = (
     "There is no picture in this thread yet: post one together with your question, and I will "
     "look at it."
 )
+DROPPED = (
+    "Every picture that this is about was left out by hand: write `keep {number}` to me to bring one "
+    "back, or post another."
+)
 UNFETCHED = "the model's service cannot fetch this address; post the picture itself"
 
 
@@ -32,6 +36,10 @@ def unanswerable(turns: Sequence[Turn]) -> str | None:
     asked = turns[-1].pictures or pictures
     if any(picture.visible for picture in asked):
         return None
+    if all(picture.mark == "dropped" for picture in asked):
+        # Whoever left them out may go on about what was said.
+        answered = any(turn.role == "assistant" for turn in turns)
+        return None if answered else DROPPED.format(number=asked[0].number)
     if len(asked) == 1:
         return "I could not see the picture, so I did not ask the model."
     return "I could see none of the pictures, so I did not ask the model."

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain import Card, Person, Reply, Scope, ThreadId
-from bot.errors import Outage
+from bot.errors import Outage, PermanentError
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
 from tests.clock import Clock
@@ -45,6 +45,33 @@ async def test_a_dropped_picture_is_not_sent_any_more(bench: Bench) -> None:
     assert reply.text == "Picture 1 is not sent any more from the next question on."
     assert (reply.footer, reply.failed) == ((), False)
     assert bench.model.pictures_sent() == [2]
+
+
+async def test_a_thread_goes_on_without_the_pictures_that_were_dropped(bench: Bench) -> None:
+    await answered(bench, 1)
+    await told(bench, 2, "drop 1")
+    bench.model.enqueue("It was a cat.")
+    await bench.post(3, "What was it?")
+
+    reply = await bench.reply(3)
+
+    assert (reply.text, reply.failed) == ("It was a cat.", False)
+    assert bench.model.pictures_sent() == []
+
+
+async def test_where_all_pictures_were_dropped_before_any_answer_the_mend_is_named(
+    bench: Bench,
+) -> None:
+    bench.model.fail(PermanentError("The key is wrong."))
+    await bench.post(1, "What is this?", bench.photo())
+    await bench.reply(1)
+    await told(bench, 2, "drop 1")
+    await bench.post(3, "What is it?")
+
+    reply = await bench.reply(3)
+
+    assert reply.failed
+    assert "write `keep 1` to me" in reply.text
 
 
 async def test_no_command_and_nothing_said_to_it_is_told_to_the_model(bench: Bench) -> None:

@@ -27,6 +27,7 @@ class Tab:
         """The names of all events, in order."""
         self.pictures = 0
         """How often it got the whole picture."""
+        self.cards: list[Json] = []
         self.changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -132,5 +133,7 @@ class Tab:
                 self.replies.pop(fact["question"], None)
             case "trouble":
                 self.trouble = fact["text"]
+            case "card":
+                self.cards.append(fact)
             case "reset":
                 self.resets.append(fact["text"])

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -243,6 +244,47 @@ async def test_an_estimate_and_help_are_answered_privately(visiting: Visiting) -
     await expect(visit.channel.locator(".attached")).to_have_count(1)
     await expect(other.locator(".card")).to_have_count(0)
     assert visit.stage.asked() == []
+
+
+async def test_an_estimate_is_drawn_and_asked_by_its_button(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    await visit.attach(visit.channel, file("one.png"))
+    await visit.message.fill("/estimate what is this? low")
+    await visit.message.press("Enter")
+    card = visit.channel.get_by_role("region", name="Estimate for")
+    drawing = card.get_by_role("img")
+    await expect(drawing).to_have_js_property("complete", True)
+
+    assert await drawing.evaluate("image => image.naturalWidth") > 500
+    assert "one.png, 17×16 pixels" in (await drawing.get_attribute("alt") or "")
+    await drawing.click()
+    await expect(visit.page.get_by_role("dialog", name="Picture")).to_be_visible()
+    await visit.page.keyboard.press("Escape")
+    await card.get_by_role("button", name="Ask now").click()
+    await expect(visit.thread.get_by_text("A red square.")).to_be_visible()
+
+    await expect(visit.thread.get_by_role("button", name="Enlarge one.png")).to_be_visible()
+    await expect(card).to_have_count(0)
+    await expect(visit.channel.locator(".attached")).to_have_count(0)
+    [pictures] = visit.stage.asked()
+    assert len(pictures) == 1
+    assert visit.stage.model.asked[0].image_urls[0]["detail"] == "low"
+
+
+async def test_an_answer_is_voted_on_and_the_thread_s_usage_shown(visiting: Visiting) -> None:
+    visit: Visit = await visiting()
+    await visit.ask()
+    await expect(visit.thread.get_by_text("A red square.")).to_be_visible()
+
+    await visit.thread.get_by_role("button", name="👍").click()
+    await expect(visit.thread.locator(".card")).to_have_count(1)
+    await visit.message.fill("/vision usage")
+    await visit.message.press("Enter")
+
+    usage = visit.channel.get_by_role("region", name="Usage: you")
+    await expect(usage).to_contain_text("1 call")
+    await expect(usage).to_contain_text("1 👍")
+    await expect(usage.get_by_role("img")).to_have_attribute("alt", re.compile("a day"))
 
 
 async def test_a_card_stands_before_what_was_said_after_it(visiting: Visiting) -> None:

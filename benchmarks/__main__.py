@@ -5,7 +5,7 @@ import sys
 
 from bot import logs
 
-NAMES = ["pictures", "legibility", "request", "store", "thread", "slack", "discord"]
+NAMES = ["pictures", "legibility", "request", "arrival", "store", "thread", "slack", "discord"]
 
 
 def main() -> None:

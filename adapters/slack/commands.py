@@ -101,9 +101,9 @@ class Commands:
             await self.replies.show(form.spot, await self.card_for(self.sized(body, form)))
         elif callback_of(body) == ASK and form.token:
             person = Person(form.spot.person, groups_of(body))
-            await self.worded(form, await self.press(form.token, person))
+            await self.worded(form, person)
         elif callback_of(body) == ASK:
-            await self.ask(form.spot, self.proposed(body, form))
+            await self.ask(form.spot, self.proposed(body, form), groups_of(body))
 
     # What people asked, in our words.
 
@@ -208,16 +208,18 @@ class Commands:
         elif found is None:
             await self.replies.dismiss(spot)
         elif found.text:
-            await self.ask(spot, found)
+            await self.ask(spot, found, person.groups)
         else:
             # A card for pictures alone: the words are asked for, and the button is pressed again.
             await self.open(spot, modals.asking(spot, "", found.attachments, token), trigger)
 
-    async def worded(self, form: Form, found: Card | Proposal | None) -> None:
-        """Asks what a button stood for, in the words of a form."""
+    async def worded(self, form: Form, person: Person) -> None:
+        """Asks what a button stands for, in the words of a form."""
+        found = await self.press(form.token, person)
         if isinstance(found, Proposal):
             options = {**found.options, **form.options}
-            await self.ask(form.spot, replace(found, text=form.question, options=options))
+            asked = replace(found, text=form.question, options=options)
+            await self.ask(form.spot, asked, person.groups)
         elif found is not None:
             await self.replies.show(form.spot, found)
 
@@ -248,12 +250,12 @@ class Commands:
             return
         await erase(self.api, spot.channel, [*posts, post])
 
-    async def ask(self, spot: Spot, proposal: Proposal) -> None:
+    async def ask(self, spot: Spot, proposal: Proposal, groups: tuple[str, ...]) -> None:
         """Posts a question for all to see; a card says why not."""
         try:
             known = await self.with_sizes(proposal.attachments)
             proposal = replace(proposal, attachments=known)
-            refusal = await self.proposals.ask(proposal)
+            refusal = await self.proposals.ask(proposal, groups)
         except ThreadsightError as error:
             refusal = Card("", error.sentence)
         except Exception as error:

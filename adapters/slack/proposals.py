@@ -13,7 +13,7 @@ from bot.errors import ThreadsightError, TransientError
 from bot.ports import Desk
 
 ACCEPT_TRIES = 3
-ACCEPT_PAUSE_SECONDS = 1.0
+ACCEPT_PAUSE_SECONDS = 0.5
 RECENT = 20  # posts among which one is looked for whose answer was lost
 log = logging.getLogger("threadsight.slack")
 
@@ -25,14 +25,14 @@ class Proposals:
         self.api = api
         self.desk = desk
 
-    async def ask(self, proposal: Proposal) -> Card | None:
+    async def ask(self, proposal: Proposal, groups: tuple[str, ...] = ()) -> Card | None:
         """Posts the question and hands it in; a card says why it is not answered, and then it is gone."""
         thread = Thread(self.api, proposal.place, proposal.author)
         nonce = secrets.token_urlsafe(6)
         part = question(proposal.author, proposal.text, proposal.attachments, nonce)
         post = await self.posted(thread, part, nonce)
         try:
-            refusal = await self.handed_in(as_message(proposal, post))
+            refusal = await self.handed_in(as_message(proposal, post, groups))
         except BaseException:
             await asyncio.shield(erase(self.api, thread.channel, [post]))
             raise
@@ -87,7 +87,7 @@ class Proposals:
             return Card("", error.sentence)
 
 
-def as_message(proposal: Proposal, post: PostId) -> Message:
+def as_message(proposal: Proposal, post: PostId, groups: tuple[str, ...]) -> Message:
     """The question as if the person had posted it."""
     place = proposal.place
     return Message(
@@ -98,5 +98,6 @@ def as_message(proposal: Proposal, post: PostId) -> Message:
         sent_at=float(post),
         attachments=proposal.attachments,
         addressed=True,
+        groups=groups,
         options=proposal.options,
     )

@@ -334,7 +334,7 @@ class Workspace(HttpDelivery, Installs):
         payload = {
             "type": "view_submission",
             "team": {"id": TEAM},
-            "user": {"id": user},
+            "user": {"id": user, "team_id": TEAM},
             "view": {**view, "id": "V1", "state": {"values": state}},
         }
         return self.send("interactive", payload)

@@ -150,6 +150,7 @@ async def test_ask_about_this_posts_the_question_in_the_person_s_name_and_hands_
     assert (message.thread.root, message.thread.workspace) == (root, TEAM)
     assert [each.id for each in message.attachments] == [file.info["id"]]
     assert message.text == "<!here> how many?"
+    assert message.groups == (TEAM,)
 
 
 async def test_a_question_whose_pictures_slack_does_not_show_is_posted_without_them(

@@ -61,6 +61,7 @@ class SlackServer(WebApi):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.drop_sockets()
+        await self.hang_up_all()
         if self._runner is not None:
             await self._runner.cleanup()
             await asyncio.sleep(0)  # Connections are closed in the loop's next turn.

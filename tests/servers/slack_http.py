@@ -30,43 +30,38 @@ class HttpDelivery:
         self.patience_seconds = SECONDS
         self.failures: list[str] = []
         """Why deliveries were not taken, by Slack's words for it."""
+        self._session: aiohttp.ClientSession | None = None
 
     async def deliver_by_http(self, delivery: "Delivery") -> None:
         """Sends, and again when the answer is late or is no 2xx; commands and buttons are sent once."""
         kind, body = written(delivery)
         tries = RETRIES if delivery.kind == "events_api" else 0
         headers: dict[str, str] = {}
-        async with aiohttp.ClientSession() as session:
-            for number in range(tries + 1):
-                delivery.sent += 1
-                delivery.sent_at = delivery.sent_at or time.monotonic()
-                reason = await self.request(
-                    session, delivery, body, {"Content-Type": kind, **headers}
-                )
-                if not reason:
-                    delivery.acked_at = time.monotonic()
-                    delivery.done.set()
-                    self.moved()
-                    return
-                self.failures.append(reason)
+        for number in range(tries + 1):
+            delivery.sent += 1
+            delivery.sent_at = delivery.sent_at or time.monotonic()
+            reason = await self.request(delivery, body, {"Content-Type": kind, **headers})
+            if not reason:
+                delivery.acked_at = time.monotonic()
+                delivery.done.set()
                 self.moved()
-                if number < tries and reason != "no_retry":
-                    await asyncio.sleep(self.retry_seconds[number])
-                    headers = {
-                        "X-Slack-Retry-Num": str(number + 1),
-                        "X-Slack-Retry-Reason": reason,
-                    }
+                return
+            self.failures.append(reason)
+            self.moved()
+            if reason == "no_retry" or number == tries:
+                return
+            await asyncio.sleep(self.retry_seconds[number])
+            headers = {"X-Slack-Retry-Num": str(number + 1), "X-Slack-Retry-Reason": reason}
 
     async def request(
         self,
-        session: aiohttp.ClientSession,
         delivery: "Delivery",
         body: bytes,
         headers: Mapping[str, str],
     ) -> str:
         """One request; returns why it failed, or nothing."""
         try:
-            async with session.post(
+            async with self.connections().post(
                 self.request_url,
                 data=body,
                 headers={**headers, **signature(self.signing_secret, body)},
@@ -83,6 +78,17 @@ class HttpDelivery:
             return "http_timeout"
         except aiohttp.ClientError:
             return "connection_failed"
+
+    def connections(self) -> aiohttp.ClientSession:
+        """Connections that are used again, as Slack does."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    async def hang_up_all(self) -> None:
+        """Closes them."""
+        if self._session is not None:
+            await self._session.close()
 
     def moved(self) -> None:
         """Something happened."""

@@ -16,16 +16,15 @@ from sqlalchemy import (
     exists,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain import Message, Post, PostId, Scope, ThreadId
+from bot.domain import Message, PostId, Scope
 from storage import money, retention
 from storage.claiming import WORK
 from storage.database import Transaction
-from storage.rows import IN_ORDER, to_thread, within
+from storage.rows import IN_ORDER
 from storage.tables import (
     attachments,
     bookmarks,
@@ -53,9 +52,6 @@ STONES = select(tombstones).where(
         for name in ("platform", "workspace", "channel", "message", "root", "attachment")
     )
 )
-# What a person has us forget still stands on its platform, and a question in an old thread reads
-# it there again: ten years.
-FORGOTTEN_SECONDS = 10 * 365 * 86_400.0
 # What names a thread, in every table that has it.
 PLACE = ("platform", "workspace", "channel", "root")
 
@@ -117,42 +113,6 @@ def retract(transaction: Transaction, scope: Scope) -> tuple[PostId, ...]:
     if scope.channel is None and scope.message is None:
         forget_workspace(transaction, scope)
     return tuple(post for each in doomed for post in each.posts)
-
-
-def forget(
-    transaction: Transaction,
-    platform: str,
-    workspace: str,
-    person: str,
-    thread: ThreadId | None,
-) -> tuple[Post, ...]:
-    """Erases what a person said, and leaves a tombstone for each message of it."""
-    transaction.lock(key=lock_key(platform, workspace), shared=False)
-    transaction.scrub = True
-    now = transaction.now()
-    said = and_(
-        messages.c.platform == platform,
-        messages.c.workspace == workspace,
-        messages.c.author == person,
-        true() if thread is None else within(thread),
-    )
-    lock_threads(transaction, select(messages.c.thread).join(threads).where(said))
-    doomed = transaction.all(
-        select(
-            *messages.c["key", "id", "thread", "sent_at", "posts"],
-            *threads.c["platform", "workspace", "channel", "root"],
-        )
-        .join(threads)
-        .where(said)
-        .order_by(threads.c.key, *IN_ORDER)
-    )
-    here = Scope(platform, workspace)
-    stones = [replace(here, channel=each.channel, message=each.id) for each in doomed]
-    bury(transaction, stones, now + FORGOTTEN_SECONDS)
-    erase_messages(transaction, doomed, now)
-    if thread is None:
-        forget_opinions(transaction, platform, workspace, person)
-    return tuple(Post(to_thread(each), post) for each in doomed for post in each.posts)
 
 
 def purge(transaction: Transaction, retention_seconds: float, most: int) -> int:
@@ -294,14 +254,6 @@ def forget_workspace(transaction: Transaction, scope: Scope) -> None:
     transaction.run(
         delete(tombstones).where(*part_of(tombstones, scope), tombstones.c.channel != "")
     )
-
-
-def forget_opinions(transaction: Transaction, platform: str, workspace: str, person: str) -> None:
-    """Erases a person's votes, and the buttons under cards that only they saw."""
-    here = Scope(platform, workspace)
-    ours = select(calls.c.key).where(*part_of(calls, here))
-    transaction.run(delete(votes).where(votes.c.person == person, votes.c.call.in_(ours)))
-    transaction.run(delete(buttons).where(buttons.c.person == person, *part_of(buttons, here)))
 
 
 def part_of(table: Table, scope: Scope) -> list[ColumnElement[bool]]:

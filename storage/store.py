@@ -44,6 +44,7 @@ from storage import (
     cutting,
     erasure,
     faults,
+    forgetting,
     gallery,
     money,
     pressing,
@@ -115,7 +116,7 @@ class SqlStore:
     ) -> tuple[Post, ...]:
         """Erases what a person said."""
         return await self._database.write(
-            lambda tx: erasure.forget(
+            lambda tx: forgetting.forget(
                 tx, platform, workspace, person, thread and cutting.last_of(tx, thread)
             )
         )

@@ -1,6 +1,7 @@
 """What a thread held before the bot was called into it, as far as Slack lets it be read."""
 
 import logging
+from dataclasses import replace
 
 from adapters.slack.api import Api, Refused
 from adapters.slack.events import remembered
@@ -37,11 +38,17 @@ async def earlier(api: Api, me: Identity, message: Message) -> list[Message]:
     known = (
         remembered(item, place.workspace, place.channel, place.root, me) for item in read.messages
     )
-    found = [item for item in known if item is not None and before(item, message)]
+    found = [without(item, message) for item in known if item is not None and before(item, message)]
     if not read.complete:
         log.info("a thread is read in part: %s messages", len(read.messages))
         raise Unread(CUT.format(count=len(read.messages)), found)
     return found
+
+
+def without(item: Message, message: Message) -> Message:
+    """An earlier message without the files that are asked about: nobody pays for a picture twice."""
+    asked = {file.id for file in message.attachments}
+    return replace(item, attachments=tuple(f for f in item.attachments if f.id not in asked))
 
 
 def before(item: Message, message: Message) -> bool:

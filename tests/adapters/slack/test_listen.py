@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.domain import Scope
+from bot.domain import Attachment, Scope
 from bot.errors import Outage, RateLimited, SetupError, Unread
 from tests.adapters.slack.conftest import REPLY, Notebook, claim
 from tests.servers.slack import (
@@ -278,6 +279,18 @@ async def test_a_thread_that_is_cut_to_fifteen_messages_a_minute_is_read_that_fa
 
     assert [message.id for message in raised.value.found] == [root, *replies[:14]]
     assert again.value.found == ()
+
+
+async def test_a_picture_that_is_asked_about_again_is_no_context_as_well(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    files = [slack.upload(b"...").info["id"] for _ in range(2)]
+    root = slack.post("look", files=files)
+    question = claim(slack.post(MENTION, thread=root), root=root).message
+
+    [found] = await adapter.earlier(replace(question, attachments=(Attachment(files[0], "a"),)))
+
+    assert [file.id for file in found.attachments] == files[1:]
 
 
 async def test_a_thread_that_slack_puts_off_for_a_moment_is_read_later(

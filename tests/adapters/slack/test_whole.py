@@ -200,7 +200,7 @@ async def test_ask_about_this_is_answered_in_the_message_s_thread(stage: SlackSt
     posts = await stage.answered(message)
 
     [sent] = stage.asked()
-    assert size(png(3)) in [size(data) for data in sent]
+    assert [size(data) for data in sent] == [size(png(3))]
     assert len(posts) == 2
     assert posts[-1].startswith("A square.")
 

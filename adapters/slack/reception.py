@@ -39,6 +39,7 @@ class Reception:
         if home is None:
             # Uninstalled while this was on its way: nothing is kept of it, and it need not come again.
             log.info("something came from a workspace in which the bot is not installed")
+            self.listeners.pop(workspace, None)
             return BoltResponse(status=200)
         return await (await self.listeners_of(workspace, home)).hear(body)
 

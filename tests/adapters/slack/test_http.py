@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from adapters.slack import SlackAdapter
 from adapters.slack.envelopes import Malformed, Signature, opened
-from bot.domain import Card
+from bot.domain import Card, Scope
 from bot.errors import Outage, SetupError
 from tests.adapters.slack.conftest import Notebook
-from tests.servers.slack import BOT_USER, CHANNEL, DIRECT, Fault, SlackServer
+from tests.servers.slack import BOT_USER, CHANNEL, DIRECT, TEAM, Fault, SlackServer
 from tests.servers.slack_http import SIGNING_SECRET, signature
 from tests.servers.slack_rules import Json
 
@@ -138,6 +138,43 @@ async def test_a_form_s_mistakes_come_back_with_its_acknowledgement(
 
     assert delivery.answer is not None
     assert delivery.answer["response_action"] == "errors"
+
+
+async def test_a_form_s_mistakes_are_told_in_the_answer_to_it(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    slack.command("/estimate")
+    await slack.until(lambda: slack.views)
+
+    sent = slack.submit(slack.views[0], {})
+    await slack.until(lambda: sent.acked_at)
+
+    assert sent.answer is not None
+    assert sent.answer["response_action"] == "errors"
+
+
+async def test_the_one_workspace_s_end_is_erased_and_the_log_names_the_mend(
+    slack: SlackServer, listening: Notebook, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.event({"type": "tokens_revoked", "tokens": {"bot": [BOT_USER]}})
+    slack.event({"type": "app_uninstalled"})
+    await acknowledged(slack)
+
+    assert set(listening.scopes) == {Scope("slack", TEAM)}
+    assert "install it and copy the Bot User OAuth Token" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\u202e", "🙂" * 10_000])
+async def test_odd_characters_are_taken_in(
+    slack: SlackServer, listening: Notebook, text: str
+) -> None:
+    payload = event(slack)
+    payload["event"]["text"] = text
+
+    answer = await signed(slack, payload)
+
+    assert answer.status == 200
+    assert len(listening.messages) == 1
 
 
 @pytest.mark.parametrize(

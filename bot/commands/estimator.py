@@ -33,7 +33,7 @@ from bot.errors import PictureUnseen, ThreadsightError
 from bot.history import Fitted
 from bot.images import Darkroom
 from bot.ports import Adapter, Store
-from bot.pricing import Prices, dollars
+from bot.pricing import Prices, small
 
 FETCHED = 4  # files that are read for their size, where their platform does not tell it
 LOOKING_SECONDS = 6.0  # people wait for a card
@@ -155,7 +155,7 @@ class Estimator:
             return ()
         buttons = [await self.asking(command, question, told, told.detail, "Ask now")]
         if told.detail != "low" and (saved := saved_at_low(told)) and able:
-            label = f"Ask at low detail (−{dollars(saved)})"
+            label = f"Ask at low detail (−{small(saved)})"
             buttons.append(await self.asking(command, question, told, "low", label))
         return (replace(buttons[0], style="primary"), *buttons[1:])
 

@@ -71,7 +71,7 @@ def level_lines(picture: PictureEstimate, estimate: Estimate) -> list[str]:
     lines = []
     for levels in alike.values():
         words = level_words(picture, levels[0])
-        names = " and ".join(levels)
+        names = " and ".join(filter(None, (", ".join(levels[:-1]), levels[-1])))
         names = f"**{names}**" if estimate.detail in levels else names
         lines.append(f"{names}: {words}")
     return lines

@@ -270,9 +270,9 @@ export function cardView(card, actions) {
     { class: "card", tabIndex: -1, "aria-label": card.title || "Answer" },
     el("header", {}, el("span", { class: "private" }, icon("lock"), "Only you can see this"), iconButton("close", "Dismiss", () => actions.dismiss())),
     card.title ? el("h3", {}, card.title) : null,
-    card.drawing ? drawingView(card.drawing) : null,
     text,
     card.buttons?.length ? el("div", { class: "row" }, card.buttons.map((each) => pressView(each, actions))) : null,
+    card.drawing ? drawingView(card.drawing) : null,
   );
   return { el: el("li", { class: "aside" }, node), update: () => {} };
 }

@@ -1,8 +1,10 @@
 """Files of messages: from Discord's own hosts only, with no token, bounded in bytes and seconds."""
 
 import asyncio
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -17,7 +19,11 @@ from bot.domain import Attachment, Message
 from bot.errors import PictureUnseen, RateLimited, TransientError
 
 HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+LINKED = re.compile(
+    r"images-ext-\d+\.discordapp\.net"
+)  # Discord's proxy for pictures of other sites
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LINK_SECONDS = 10.0  # that a link just read is good for the message's other files
 TRIES = 3
 HOPS = 3
 CHUNK_BYTES = 64 * 1024
@@ -49,6 +55,8 @@ class Files:
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._pause_seconds = pause_seconds
+        self._readings: dict[str, asyncio.Task[Mapping[str, str]]] = {}
+        """By message, its files' links while they are read, and a moment longer."""
         self._api = yarl.URL(rest.api_url)
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
@@ -73,6 +81,29 @@ class Files:
 
     async def _fresh(self, message: Message, attachment: Attachment) -> str:
         """A link that works now."""
+        link = (await self._links(message)).get(attachment.id)
+        if link is None:
+            raise PictureUnseen(REMOVED)
+        return link
+
+    async def _links(self, message: Message) -> Mapping[str, str]:
+        """The links of a message's files by their ids; the message is read once for all that ask together."""
+        name = f"{message.thread.channel}/{message.thread.root}/{message.id}"
+        reading = self._readings.get(name)
+        if reading is None:
+            reading = self._readings[name] = asyncio.create_task(self._read_links(message))
+            reading.add_done_callback(partial(self._keep_shortly, name))
+        # Whoever gives up does not do so for the others.
+        return await asyncio.shield(reading)
+
+    def _keep_shortly(self, name: str, reading: asyncio.Task[Mapping[str, str]]) -> None:
+        if reading.cancelled() or reading.exception() is not None:
+            del self._readings[name]
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(LINK_SECONDS, self._readings.pop, name, None)
+
+    async def _read_links(self, message: Message) -> Mapping[str, str]:
         why = DELETED if homes(message) else GONE
         for channel in homes(message):
             try:
@@ -85,10 +116,8 @@ class Files:
                 why = why if error.status == 404 else error.sentence
                 continue
             # A question that the bot posted for somebody may be about the message that it replies to.
-            for found in (*attachments_of(data), *attachments_of(replied_to(data))):
-                if found.id == attachment.id:
-                    return found.url
-            raise PictureUnseen(REMOVED)
+            found = (*attachments_of(replied_to(data)), *attachments_of(data))
+            return {file.id: file.url for file in found}
         raise PictureUnseen(why)
 
     async def _read(self, url: str) -> bytes:
@@ -155,7 +184,7 @@ class Files:
         if url.user is not None or url.password is not None or not url.host:
             return False
         host, proxy = url.host.lower(), self._api.host
-        if url.scheme == "https" and host in HOSTS:
+        if url.scheme == "https" and (host in HOSTS or LINKED.fullmatch(host)):
             return True
         # A proxy of the API may serve the files too, on another port; without TLS only if it has none.
         same = host == proxy or (host in LOOPBACK and proxy in LOOPBACK)

@@ -1,9 +1,11 @@
 """Files of messages: whose hosts, how large, how long, and what each mishap is called."""
 
+import asyncio
 import time
 from dataclasses import replace
 
 import pytest
+import yarl
 
 from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
@@ -62,6 +64,46 @@ async def test_a_link_that_is_refused_is_renewed_once(
     discord.faults[FILE] = Fault("status", status=status)
 
     assert await adapter.fetch(message, file) == DATA
+
+
+async def test_ten_files_whose_links_ran_out_take_one_look_at_their_message(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    discord.link_seconds = -5.0
+    files = [(f"{n}.png", DATA[:-n], "image/png") for n in range(1, 11)]
+    said = await discord.say("look", files)
+    message = events.message(discord.told(said), Place(CHANNEL, GUILD, TEXT), BOT)
+    assert message is not None
+    discord.link_seconds = 3600.0
+    found = await asyncio.gather(*(adapter.fetch(message, file) for file in message.attachments))
+
+    assert found == [data for _, data, _ in files]
+    assert discord.requests.count("GET /channels/{channel}/messages/{message}") == 1
+
+
+async def test_a_look_at_a_message_that_fails_is_not_remembered(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.faults["GET /channels/{channel}/messages/{message}"] = Fault("status", 9, status=503)
+    with pytest.raises(TransientError):
+        await adapter.fetch(message, replace(file, url=""))
+    discord.faults.clear()
+
+    assert await adapter.fetch(message, replace(file, url="")) == DATA
+
+
+@pytest.mark.parametrize(
+    "host", ["cdn.discordapp.com", "media.discordapp.net", "images-ext-1.discordapp.net"]
+)
+def test_discords_own_hosts_are_read_and_their_likes_are_not(
+    host: str, adapter: DiscordAdapter
+) -> None:
+    files = adapter._files
+
+    assert files._ours(yarl.URL(f"https://{host}/a.png"))
+    for like in (f"http://{host}", f"https://{host}.evil.example", f"https://x{host}"):
+        assert not files._ours(yarl.URL(f"{like}/a.png"))
 
 
 async def test_a_file_without_a_link_is_found_by_its_message(

@@ -139,7 +139,14 @@ class DiscordAdapter:
     def draft(self, claim: Claim) -> Draft:
         """The reply to the claimed message, picking up what is there of it."""
         if hook := Hook.read(claim.message.options.get(OPTION, "")):
-            return HookedDraft(claim, hook, hooks=self._hooks, pace=self._pace, spawn=self._spawn)
+            return HookedDraft(
+                claim,
+                hook,
+                hooks=self._hooks,
+                pace=self._pace,
+                spawn=self._spawn,
+                spoilers=self._spoilers,
+            )
         return DiscordDraft(
             claim,
             rest=self._rest,

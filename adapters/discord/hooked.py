@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from adapters.discord import render
 from adapters.discord.draft import HOOKED, HURRY_SECONDS, STOP, Looks, Pace, Spawn, cancelled
-from adapters.discord.events import sent_at
+from adapters.discord.events import SPOILER, sent_at
 from adapters.discord.hooks import Hook, Hooks, Lost
 from adapters.discord.markup import File, described
 from adapters.discord.questions import heading
 from adapters.discord.refusals import UNKNOWN_MESSAGE, Refused
+from adapters.discord.spoilers import Spoilers
 from adapters.discord.wire import items, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import PermanentError, ThreadsightError, TransientError
@@ -20,6 +21,7 @@ from bot.errors import PermanentError, ThreadsightError, TransientError
 MOST_FOLLOW_UPS = 4  # Discord takes five of an interaction; the question may be one of them.
 ANSWER_SECONDS = 14.5 * 60  # Discord takes nothing more after fifteen minutes.
 AGAIN_SECONDS = 5.0
+VEILED = render.LIMIT - 20  # characters of a spoiler, whose bars may not be cut off
 
 WORKING = "\n-# Looking…"
 WRITING = "\n-# Writing…"
@@ -36,7 +38,17 @@ log = logging.getLogger("threadsight.discord")
 class HookedDraft:
     """Shows an answer as it grows, and completes it: one post, and others only for what does not fit."""
 
-    def __init__(self, claim: Claim, hook: Hook, *, hooks: Hooks, pace: Pace, spawn: Spawn) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        hook: Hook,
+        *,
+        hooks: Hooks,
+        pace: Pace,
+        spawn: Spawn,
+        spoilers: Spoilers,
+    ) -> None:
+        self._spoilers = spoilers
         self._claim = claim
         self._hook = hook
         self._hooks = hooks
@@ -94,7 +106,11 @@ class HookedDraft:
     async def _in_posts(self, reply: Reply) -> bool:
         """Writes the answer as posts; False where it takes too many, or one may have been posted unseen."""
         text = f"{self._heading}\n\n{reply.text}" if reply.text.strip() else self._heading
-        contents, files = render.posts_with_files(replace(reply, text=text))
+        whole = replace(reply, text=text)
+        contents, files = render.posts_with_files(whole)
+        if await self._spoilers.cover(self._claim.message):
+            # A file would show what is hidden.
+            contents, files = self._veiled(render.posts(whole, veil=True)), ()
         if len(contents) > 1 + MOST_FOLLOW_UPS:
             return False
         for index, content in enumerate(contents):
@@ -109,8 +125,18 @@ class HookedDraft:
 
     async def _in_one(self, reply: Reply) -> None:
         content, files = render.briefly(reply, self._heading)
+        if await self._spoilers.cover(self._claim.message):
+            content, _ = render.briefly(replace(reply, text=""), self._heading)
+            files = tuple(replace(file, name=SPOILER + file.name) for file in files)
         await self._write(0, Looks(content, reply.buttons), files)
         await self._delete(0)
+
+    def _veiled(self, contents: list[str]) -> list[str]:
+        """The posts of an answer that is a spoiler; its question is none."""
+        first = contents[0].removeprefix(f"||{self._heading}").lstrip()
+        if first == contents[0] or first.startswith("||"):
+            return contents
+        return [f"{self._heading}\n||{first}", *contents[1:]]
 
     async def _write(self, index: int, looks: Looks, files: tuple[File, ...]) -> None:
         """Writes one post of the answer: the question's own, one that followed it, or a new one."""
@@ -158,6 +184,8 @@ class HookedDraft:
             return
         text = f"{self._heading}\n\n{self._text}"
         content = render.chunks(text)[0]
+        if self._text and await self._spoilers.cover(self._claim.message):
+            [content] = self._veiled([render.veiled(render.cut(content, VEILED))])
         sign = WRITING if self._text else WORKING
         stop = (Button(STOP, self._claim.stop),) if self._claim.stop else ()
         self._editing = True

@@ -146,7 +146,7 @@ class Simcord:
 
     def guild_state(self, guild: str) -> Json:
         state = guild_create_payload(self.backend, self.backend.guilds[int(guild)])
-        return self._moved(dict(state))
+        return dict_of(self._moved(dict(state)))
 
     # What the API does.
 

@@ -142,16 +142,110 @@ async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
     ],
 )
 @pytest.mark.parametrize(
-    "fault", [Fault("status"), Fault("reset"), Fault("lost")], ids=lambda fault: fault.kind
+    "fault",
+    [Fault("status"), Fault("status", status=429), Fault("reset"), Fault("lost"), Fault("late")],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 async def test_one_failed_request_leaves_nobody_without_an_answer(
     path: str, fault: Fault, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
-    discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
+    fault = discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
+    asyncio.get_running_loop().call_later(0.3, fault.until.set)
     seen = await discord.use(ESTIMATE)
     await discord.until(lambda: bool(seen["contents"]))
 
     assert len(seen["contents"]) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "POST /interactions/{interaction}/{token}/callback",
+        "POST /webhooks/{application}/{token}",
+    ],
+)
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("status"), Fault("status", status=429), Fault("reset"), Fault("late")],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+async def test_one_failed_request_leaves_no_button_without_an_answer(
+    path: str, fault: Fault, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    fault = discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
+    asyncio.get_running_loop().call_later(0.3, fault.until.set)
+    seen = await discord.use({"custom_id": "late", "component_type": 2}, kind=3)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert seen["contents"] == ["**Too late**\nIt is answered."]
+    assert [token for token, _ in desk.pressed] == ["late"]
+
+
+async def test_an_answer_whose_interaction_ran_out_is_dropped_and_the_next_is_heard(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    edit = "PATCH /webhooks/{application}/{token}/messages/{message}"
+    discord.faults[edit] = Fault("status", status=401, body={"code": 50027})
+    await discord.use(ESTIMATE)
+    await discord.until(lambda: edit not in discord.faults)
+    seen = await discord.use(ESTIMATE)
+    await discord.until(lambda: bool(seen["contents"]))
+
+    assert len(desk.commands) == 2
+
+
+async def test_a_failed_registration_does_not_stop_the_bot(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    commands = "PUT /applications/{application}/commands"
+    discord.faults[commands] = Fault("status", times=99, status=403, body={"code": 50001})
+    async with listening(discord, adapter, desk):
+        await discord.until(lambda: discord.requests.count(commands) >= 2)
+        await discord.say(f"<@{DiscordServer.bot}> what is this?")
+        await desk.until(1)
+
+    assert discord.registered == 0
+
+
+async def test_an_application_closed_to_peoples_accounts_gets_its_commands_for_servers(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    commands = "PUT /applications/{application}/commands"
+    discord.faults[commands] = Fault("status", status=400, body={"code": 50035})
+    async with listening(discord, adapter, desk):
+        await discord.until(lambda: discord.registered == 1)
+
+    assert {tuple(each["integration_types"]) for each in discord.commands} == {(0,)}
+
+
+async def test_commands_are_open_to_servers_accounts_and_private_conversations(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    await discord.until(lambda: discord.registered == 1)
+
+    for each in discord.commands:
+        assert (each["integration_types"], each["contexts"]) == ([0, 1], [0, 1, 2])
+    estimate = discord.commands[0]["options"]
+    assert [each["name"] for each in estimate[:10]] == [f"picture{n}" for n in range(1, 11)]
+
+
+async def test_subcommands_of_vision_become_words(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    settings = {"where": "channel", "name": "detail", "value": "low"}
+    usage = {"since": "month", "of": "channel"}
+    for name, values in [("settings", settings), ("usage", usage), ("forget", {}), ("new", {})]:
+        options = [{"type": 3, "name": key, "value": value} for key, value in values.items()]
+        under = {"type": 1, "name": name, "options": options}
+        seen = await discord.use({"id": "2", "type": 1, "name": "vision", "options": [under]})
+        await discord.until(lambda seen=seen: bool(seen["contents"]))  # type: ignore[misc]
+
+    assert [(each.name, each.text) for each in desk.commands] == [
+        ("settings", "channel detail low"),
+        ("usage", "channel month"),
+        ("forget", ""),
+        ("new", ""),
+    ]
 
 
 async def test_an_interaction_that_somebody_else_acknowledged_is_not_answered_twice(

@@ -117,6 +117,37 @@ async def test_an_answer_too_long_for_that_comes_as_a_file(
     assert discord.files[picture["id"]][0] == PNG
 
 
+async def test_an_answer_about_a_spoiler_is_a_spoiler_and_its_question_is_none(
+    discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
+) -> None:
+    file = uploaded(discord, "SPOILER_a.png")
+    async with (
+        made(discord, session, edit_seconds=0.05) as adapter,
+        listening(discord, adapter, desk),
+    ):
+        seen, message = await asked(discord, desk, "Who?", file)
+        draft = adapter.draft(claimed(message))
+        await draft.show("Rosebud")
+        await discord.until(lambda: "Rosebud" in seen["contents"][0])
+        growing = seen["contents"][0]
+        await draft.finish(replace(ANSWER, text="Rosebud is a sledge."))
+
+    asks = head(discord, "Who?")
+    assert growing == f"{asks}\n||Rosebud||\n-# Writing…"
+    assert seen["contents"] == [f"{asks}\n||Rosebud is a sledge.||{SMALL}"]
+
+
+async def test_a_long_answer_about_a_spoiler_comes_as_a_file_that_is_one(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen, message = await asked(discord, desk, "Who?", uploaded(discord, "SPOILER_a.png"))
+    await bot.draft(claimed(message)).finish(replace(ANSWER, text="Rosebud. " * 3000))
+
+    assert "Rosebud" not in seen["contents"][0]
+    names = [each["filename"] for each in seen["messages"][0]["attachments"]]
+    assert names == ["SPOILER_a.png", "SPOILER_answer.md"]
+
+
 async def test_an_answer_that_grows_shorter_on_a_second_try_leaves_nothing_behind(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
@@ -129,13 +160,14 @@ async def test_an_answer_that_grows_shorter_on_a_second_try_leaves_nothing_behin
     assert again == posts[:1]
 
 
-@pytest.mark.parametrize("kind", ["status", "reset", "lost"])
+@pytest.mark.parametrize("kind", ["status", "reset", "lost", "late"])
 @pytest.mark.parametrize("path", [EDIT, FOLLOW_UP])
 async def test_an_answer_is_there_whole_and_once_whatever_becomes_of_a_request(
     kind: Any, path: str, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     seen, message = await asked(discord, desk)
-    discord.faults[path] = Fault(kind, headers={"Retry-After": "0.1"})
+    fault = discord.faults[path] = Fault(kind, headers={"Retry-After": "0.1"})
+    asyncio.get_running_loop().call_later(0.3, fault.until.set)
     text = " ".join(f"word{n}" for n in range(600))
     await bot.draft(claimed(message)).finish(replace(ANSWER, text=text))
 

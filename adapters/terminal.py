@@ -33,8 +33,10 @@ class Terminal:
         self.replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     async def listen(self, desk: Desk) -> None:
-        """Hands in the question and waits for its reply."""
-        await desk.accept(self.question)
+        """Hands in the question and waits for its reply, or for why there is none."""
+        refusal = await desk.accept(self.question)
+        if refusal is not None:
+            await self.heard(Reply(refusal.text, failed=True))
         await self.replied
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:

@@ -1,10 +1,11 @@
 """What stands under an answer."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from bot.domain import Answer, Ask, Attachment, Picture, Spent, Usage
+from bot.domain import Answer, Ask, Attachment, Mark, Picture, Spent, Turn, Usage
 from bot.footer import ending, footer, label, plain_name, receipts, substitute
 from bot.history import Fitted
 from tests.fakes import posted
@@ -51,6 +52,23 @@ def test_a_possible_charge_is_said() -> None:
 
     assert footer(an_answer(), fitted(), before)[1].endswith("possibly charged")
     assert footer(an_answer(estimated=True), fitted(), NOTHING)[1].endswith("possibly charged")
+
+
+def test_what_people_chose_for_the_pictures_is_said_and_what_the_room_took_is_not() -> None:
+    chosen: tuple[Mark, ...] = ("low", "", "dropped", "low", "pinned", "low")
+    pictures = tuple(
+        Picture(number, posted(1), Attachment(f"a{number}", ""), mark=mark)
+        for number, mark in enumerate(chosen, start=1)
+    )
+    turns = (Turn("user", "?", pictures=pictures),)
+    by_room = replace(fitted(), turns=turns, lowered=(6,))
+
+    lines = footer(an_answer(), by_room, NOTHING)
+
+    assert lines[2:] == (
+        "as you chose: pictures 1, 4 at low detail · picture 5 pinned · picture 3 left out",
+    )
+    assert len(footer(an_answer(), fitted(), NOTHING)) == 2
 
 
 def test_a_detail_that_the_model_does_not_know_is_said_to_be_replaced() -> None:

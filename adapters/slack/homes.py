@@ -89,8 +89,9 @@ class InstalledHomes:
 
     async def of(self, workspace: str, organisation: str = "") -> Home | None:
         """The home, looked up once a minute: another process may have heard of a new token or the end."""
-        if not workspace:
-            return None
+        known = self.known(workspace)
+        if known is not None or not workspace:
+            return known
         async with self.looking:
             known = self.known(workspace)
             if known is not None:

@@ -15,9 +15,9 @@ from bot.command_line.opening import opened
 from bot.command_line.printing import OFFLINE_NOTE, complain, printed
 from bot.commands import Sized
 from bot.desk import MAX_TEXT
-from bot.domain import Message, Reply
+from bot.domain import Ask, Message, Reply
 from bot.engine import Engine, assembled, resolved
-from bot.errors import PictureUnseen, SetupError
+from bot.errors import PictureUnseen, SetupError, TransientError
 from bot.links import links_in
 from bot.model import links_allowed
 from bot.pricing import Prices
@@ -86,7 +86,10 @@ async def hear_of_others(engine: Engine, place: terminal.Terminal) -> None:
 async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
     """Prints what a question would cost; reads only the files."""
     settings = overridden(settings, parsed)
-    pictures = [sized(path, settings.max_file_bytes) for path in parsed.pictures]
+    options = images.Options(settings.animations, settings.split_tall)
+    darkroom = images.Darkroom(options, max_bytes=settings.max_file_bytes)
+    found = [await parts(path, resolved(settings), darkroom) for path in parsed.pictures]
+    pictures = [picture for each in found for picture in each]
     if links_allowed(settings.model_url):
         pictures += [Sized.of(link) for link in links_in(parsed.text)]
     prices = Prices.load(settings.prices)
@@ -101,6 +104,16 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
         card = commands.estimate_card(told)
         print(f"{card.title}\n{re.sub(r'[*`]', '', card.text)}")
     return 0 if any(not picture.error for picture in told.pictures) else 1
+
+
+async def parts(path: str, ask: Ask, darkroom: images.Darkroom) -> list[Sized]:
+    """A file's pictures, or why it has none."""
+    file = Path(path)
+    try:
+        data = terminal.read(file, darkroom.max_bytes)
+        return await commands.parts_of(file.name, data, ask, darkroom)
+    except (PictureUnseen, TransientError) as error:
+        return [Sized(file.name, error=error.sentence)]
 
 
 def sized(path: str, max_bytes: int) -> Sized:

@@ -2,7 +2,7 @@
 
 from bot.commands.answering import Commands
 from bot.commands.estimating import DETAILS, Sized, compared, estimate
-from bot.commands.estimator import Estimator
+from bot.commands.estimator import Estimator, parts_of
 from bot.commands.spending import total, usage_card
 from bot.commands.telling import brief, estimate_card
 
@@ -15,6 +15,7 @@ __all__ = [
     "compared",
     "estimate",
     "estimate_card",
+    "parts_of",
     "total",
     "usage_card",
 ]

@@ -19,6 +19,7 @@ MAX_COMPARED = 3
 # What people choose between, the cheapest family first; those of the installer's price file go before.
 COMPARED = ("gpt-5.6-luna", "gpt-5.4-mini", "gpt-5.6-terra", "gpt-5.6-sol")
 
+UNSIZED = "size unknown"
 HOW_TO_SIZE = (
     "I did not understand `{word}`: write a size, how many and a detail, "
     "such as `1920x1080 x3 high`."
@@ -50,7 +51,7 @@ class Sized:
             )
         width, height = attachment.width or 0, attachment.height or 0
         if attachment.linked or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-            return cls(attachment.name, error="size unknown")
+            return cls(attachment.name, error=UNSIZED)
         return cls(attachment.name, width, height)
 
 
@@ -132,7 +133,7 @@ def input_cost(count: int | None, ask: Ask, prices: Prices) -> Decimal | None:
 def look(picture: Sized, rule: tokens.Rule, price: Decimal | None) -> PictureEstimate:
     """One picture at each detail that the model knows; `price` is USD a token."""
     if picture.error or picture.width is None or picture.height is None:
-        return PictureEstimate(picture.name, error=picture.error or "size unknown")
+        return PictureEstimate(picture.name, error=picture.error or UNSIZED)
     width, height = picture.width, picture.height
     counts: dict[str, int | None] = {
         level: rule.count(width, height, level) for level in rule.levels

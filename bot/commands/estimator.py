@@ -1,13 +1,14 @@
 """Answers `estimate`: what a question would cost here and now, with a drawing and a button that asks it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from bot import drawing, history, images, proposals, tokens
 from bot.commands.estimating import (
     NOTHING_TO_ESTIMATE,
+    UNSIZED,
     Sized,
     chosen,
     compared,
@@ -37,6 +38,9 @@ from bot.pricing import Prices, small
 
 FETCHED = 4  # files that are read for their size, where their platform does not tell it
 LOOKING_SECONDS = 6.0  # people wait for a card
+COMPOSITE = (b"%PDF-", b"GIF8", b"II*\0", b"MM\0*")
+"""How files begin that may come to several pictures, or to one of another size."""
+COMPOSITE_NAMES = (".pdf", ".gif", ".tif", ".tiff")
 DRAWN_AT_ONCE = 2
 # What a drawing is made of: no more than it can show, whatever the estimate is for.
 DRAWN_MODEL = "gpt-4o"
@@ -72,7 +76,8 @@ class Estimator:
         ask = chosen(ask, command.options)
         question = command.options.get("question", "")
         seen: dict[str, bytes] = {}
-        pictures = await self.sizes(command, seen)
+        parts = await self.sizes(command, ask, seen)
+        pictures = [picture for picture, _ in parts]
         if not pictures:
             try:
                 pictures, ask = typed(command.text, ask)
@@ -88,41 +93,45 @@ class Estimator:
         return replace(
             estimate_card(told),
             buttons=await self.buttons(command, question, told),
-            drawing=await self.drawn(command, told, thread, seen),
+            drawing=await self.drawn(command, told, [source for _, source in parts], seen),
         )
 
-    async def sizes(self, command: Command, seen: dict[str, bytes]) -> list[Sized]:
-        """The command's pictures; those whose size their platform does not tell are read, a few of them."""
-        given = [
-            Sized.of(attachment, max_bytes=self.max_file_bytes)
-            for attachment in command.attachments
-        ]
-        unsized = [
-            index
-            for index, (picture, attachment) in enumerate(
-                zip(given, command.attachments, strict=True)
-            )
-            if picture.error == "size unknown" and not attachment.linked
-        ]
-        for index in unsized[:FETCHED]:
-            given[index] = await self.measured(command, command.attachments[index], seen)
-        return given
+    async def sizes(
+        self, command: Command, ask: Ask, seen: dict[str, bytes]
+    ) -> list[tuple[Sized, Attachment]]:
+        """The command's pictures, and the files that they are in.
+
+        A file is read, a few of them, where its platform does not tell its size or where it is more than one picture.
+        """
+        found: list[tuple[Sized, Attachment]] = []
+        reads = 0
+        for attachment in command.attachments:
+            sized = [Sized.of(attachment, max_bytes=self.max_file_bytes)]
+            unsized = sized[0].error == UNSIZED and not attachment.linked
+            if (unsized or composite(attachment, sized[0])) and reads < FETCHED:
+                reads += 1
+                sized = await self.measured(command, attachment, sized[0], ask, seen)
+            found += [(picture, attachment) for picture in sized]
+        return found
 
     async def measured(
-        self, command: Command, attachment: Attachment, seen: dict[str, bytes]
-    ) -> Sized:
-        """A picture by its own header."""
+        self,
+        command: Command,
+        attachment: Attachment,
+        told: Sized,
+        ask: Ask,
+        seen: dict[str, bytes],
+    ) -> list[Sized]:
+        """What a file holds by its own bytes; what its platform told of it where they cannot be had just now."""
         try:
             data = await self.fetched(command, attachment)
-            width, height = await asyncio.to_thread(
-                images.measure, data, max_bytes=self.max_file_bytes
-            )
+            found = await parts_of(attachment.name, data, ask, self.darkroom)
         except PictureUnseen as error:
-            return Sized(attachment.name, error=error.sentence)
+            return [Sized(attachment.name, error=error.sentence)]
         except (ThreadsightError, TimeoutError):
-            return Sized(attachment.name, error="size unknown")
+            return [told]
         seen[attachment.id] = data
-        return Sized(attachment.name, width, height)
+        return found
 
     async def thread(
         self, command: Command, question: str, ask: Ask, question_dollars: Decimal | None
@@ -181,7 +190,11 @@ class Estimator:
         return Button(label, token)
 
     async def drawn(
-        self, command: Command, told: Estimate, thread: Fitted | None, seen: Mapping[str, bytes]
+        self,
+        command: Command,
+        told: Estimate,
+        sources: Sequence[Attachment],
+        seen: Mapping[str, bytes],
     ) -> Drawing | None:
         """What the model sees of the first picture; a card without it says the same in words."""
         first = next((index for index, p in enumerate(told.pictures) if not p.error), None)
@@ -190,8 +203,8 @@ class Estimator:
         try:
             async with asyncio.timeout(LOOKING_SECONDS), self.pencils:
                 data = None
-                if command.attachments:
-                    data = await self.shown(command, command.attachments[first], seen)
+                if sources:
+                    data = await self.shown(command, sources[first], seen)
                 return await asyncio.to_thread(drawing.estimate, told, told.pictures[first], data)
         except (ThreadsightError, TimeoutError):
             return None
@@ -217,6 +230,27 @@ class Estimator:
         )
         async with asyncio.timeout(LOOKING_SECONDS):
             return await adapter.fetch(message, attachment)
+
+
+async def parts_of(name: str, data: bytes, ask: Ask, darkroom: images.Darkroom) -> list[Sized]:
+    """All that a file comes to: a picture, a document's pages, an animation's storyboard; raises PictureUnseen."""
+    if not data.startswith(COMPOSITE):
+        width, height = await asyncio.to_thread(images.measure, data, max_bytes=darkroom.max_bytes)
+        return [Sized(name, width, height)]
+    # As the model would be sent it; less than high would tell nothing of high.
+    detail: Detail = "high" if ask.detail == "low" else ask.detail
+    made = await darkroom.prepare(data, tokens.rule(ask.model), detail)
+    if len(made) == 1:
+        return [Sized(name, made[0].width, made[0].height)]
+    return [
+        Sized(f"{name} page {number}", image.width, image.height)
+        for number, image in enumerate(made, start=1)
+    ]
+
+
+def composite(attachment: Attachment, told: Sized) -> bool:
+    """Whether a file may be more than the one picture whose size its platform tells."""
+    return not told.error and attachment.name.lower().endswith(COMPOSITE_NAMES)
 
 
 def place(command: Command) -> ThreadId:

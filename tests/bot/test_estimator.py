@@ -122,6 +122,30 @@ async def test_a_size_that_the_platform_does_not_tell_is_read_from_the_file(
     assert place.fetched == ["f1"]
 
 
+async def test_every_page_of_a_document_is_counted(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.pdf("One", "Two", "Three")
+
+    card = await estimator.card(command(Attachment("f1", "report.pdf")), ASK)
+
+    assert "`report.pdf page 3`" in card.text
+    assert card.drawing is not None
+    assert "report.pdf page 1" in card.drawing.alt
+
+
+async def test_an_animation_is_counted_as_the_storyboard_that_is_sent(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.gif(400, 300, frames=9)
+    told = Attachment("f1", "moves.gif", width=400, height=300)
+
+    card = await estimator.card(command(told), ASK)
+
+    assert "`moves.gif` 400×300" not in card.text
+    assert "`moves.gif` " in card.text
+
+
 @pytest.mark.parametrize(
     ("attachment", "words"),
     [

@@ -48,14 +48,15 @@ class Delivery:
         self._handed: Lately[bool] = Lately(MOST_HANDED)
 
     async def created(self, data: Json) -> None:
-        """A message came, now or while nobody listened."""
+        """A message came just now."""
         if events.by_a_person(data):
-            await self._deliver(data)
+            await self._deliver(data, fresh=True)
 
     async def read(self, data: Json) -> None:
         """A message was found that may have been missed; what this process has handed in is not handed in again."""
-        if snowflake(data, "id") not in self._handed or events.is_edit(data):
-            await self.created(data)
+        known = snowflake(data, "id") in self._handed and not events.is_edit(data)
+        if events.by_a_person(data) and not known:
+            await self._deliver(data)
 
     async def updated(self, data: Json) -> None:
         """A message changed: its author edited it, Discord added a preview, or nothing that matters."""
@@ -65,26 +66,43 @@ class Delivery:
         if late or events.is_edit(data):
             await self._deliver(data)
 
-    async def _deliver(self, data: Json) -> None:
-        card = await persist(partial(self._hand_in, data))
+    async def _deliver(self, data: Json, *, fresh: bool = False) -> None:
+        card = await persist(partial(self._hand_in, data, fresh=fresh))
         if card is not None:
             await shortly(partial(self._notices.refuse, data, card))
 
-    async def _hand_in(self, data: Json) -> Card | None:
+    async def _hand_in(self, data: Json, *, fresh: bool) -> Card | None:
+        """Has a message stored; what is `fresh` may still get previews, and its author an answer at once."""
         me = await self._rest.me()
         place = await self._place(data)
-        if await self._withheld(data, place, me):
+        if self._is_withheld(data, place, me):
+            if fresh:
+                await self._tell_unread(data, place, me)
             return None
-        roles = self._places.own_roles(place.guild)
         root = await self._chains.root(data, place)
-        known = snowflake(data, "id") in self._handed or place.kind in VOICES
-        known = known and events.is_edit(data)
-        message = events.message(data, place, me, roles)
+        if not self._concerns_us(data, place, me, root):
+            return None
+        if not fresh:
+            return await self._accept(data, place, me, root)
+        async with self._previews.whole(data) as complete:
+            return await self._accept(await self._looked_up(complete), place, me, root)
+
+    def _concerns_us(self, data: Json, place: Place, me: str, root: str) -> bool:
+        """Whether it speaks to us, stands in a conversation, or changes what did."""
+        changes = events.is_edit(data) and (
+            snowflake(data, "id") in self._handed or place.kind in VOICES
+        )
+        late = snowflake(data, "id") in self._handed
+        known = place.is_thread or bool(root) or events.has_thread(data) or changes or late
+        return known or not place.guild or self._speaks_to_us(data, place, me)
+
+    def _speaks_to_us(self, data: Json, place: Place, me: str) -> bool:
+        return events.mentions_me(data, me, self._places.own_roles(place.guild))
+
+    async def _accept(self, data: Json, place: Place, me: str, root: str) -> Card | None:
+        message = events.message(data, place, me, self._places.own_roles(place.guild))
         if message is None:
             return None
-        if not (message.addressed or place.is_thread or root or known or events.has_thread(data)):
-            return None
-        message = events.message(await self._previews.whole(data), place, me, roles) or message
         if root:
             message = replace(message, thread=replace(message.thread, root=root), kind="question")
         self._spoilers.hear(message)
@@ -93,19 +111,33 @@ class Delivery:
         self._handed.keep(message.id, True)
         return card
 
-    async def _withheld(self, data: Json, place: Place, me: str) -> bool:
-        """Whether Discord does not show us what a message says; tells its author where they spoke to us."""
-        if self._sight.full or not place.guild or not events.withheld(data) or events.is_edit(data):
+    async def _looked_up(self, data: Json) -> Json:
+        """The message with its previews where Discord tells of them only when it is asked."""
+        if self._sight.full or not self._previews.awaits(data):
+            return data
+        try:
+            found = await self._rest.get(
+                "/channels/{channel_id}/messages/{message_id}",
+                channel_id=snowflake(data, "channel_id"),
+                message_id=snowflake(data, "id"),
+            )
+        except Refused:
+            return data
+        return {**data, "embeds": found.get("embeds")}
+
+    def _is_withheld(self, data: Json, place: Place, me: str) -> bool:
+        """Whether Discord does not show us what a message says."""
+        if self._sight.full or not place.guild or not events.withheld(data):
             return False
-        roles = self._places.own_roles(place.guild)
-        if events.mentions_me(data, me, roles) or not events.is_post(data):
-            return False
-        ours = place.is_thread and place.owner == me
+        return events.is_post(data) and not self._speaks_to_us(data, place, me)
+
+    async def _tell_unread(self, data: Json, place: Place, me: str) -> None:
+        """Tells an author whom we cannot read, where they go on with a conversation of ours."""
+        ours = place.is_thread and (place.owner == me or place.id in self._sight.firsts)
         replies = snowflake(item(events.replied_to(data), "author"), "id") == me
         if ours or replies:
             author = snowflake(item(data, "author"), "id")
             await shortly(partial(self._notices.unread, data, author))
-        return True
 
     async def _place(self, data: Json) -> Place:
         """Where a message stands; asks Discord where the gateway did not tell."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from adapters.discord.wire import Json, item, items, number, snowflake, string
@@ -15,12 +17,23 @@ LONGEST_ID = 500  # characters
 WAIT_SECONDS = 2.0  # Discord has usually looked at a link by then
 
 
+@dataclass(slots=True)
+class Waiting:
+    """A message that is held back for what Discord may add to it."""
+
+    id: int
+    channel: str
+    added: asyncio.Future[Json]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it was handed in."""
+
+
 class Previews:
     """Waits for what Discord adds to a message after it told of it."""
 
     def __init__(self, seconds: float = WAIT_SECONDS) -> None:
         self._seconds = seconds
-        self._awaited: dict[str, asyncio.Future[Json]] = {}
+        self._waiting: dict[str, Waiting] = {}
 
     def awaits(self, data: Json) -> bool:
         """Whether pictures may still be added to a message: it has a link that nothing is shown of."""
@@ -30,28 +43,41 @@ class Previews:
             and not (number(data, "flags") or 0) & SUPPRESS_EMBEDS
         )
 
-    async def whole(self, data: Json) -> Json:
-        """The message with what Discord adds to it within a moment, or as it is."""
+    @asynccontextmanager
+    async def whole(self, data: Json) -> AsyncIterator[Json]:
+        """Gives the message with what Discord adds to it within a moment; those after it in its channel wait too."""
         name = snowflake(data, "id")
-        if not self.awaits(data) or name in self._awaited:
-            return data
-        awaited = self._awaited[name] = asyncio.get_running_loop().create_future()
+        if not self.awaits(data) or name in self._waiting:
+            await self._for_those_before(data)
+            yield data
+            return
+        added = asyncio.get_running_loop().create_future()
+        waiting = Waiting(int(name), snowflake(data, "channel_id"), added)
+        self._waiting[name] = waiting
         try:
-            async with asyncio.timeout(self._seconds):
-                return {**data, "embeds": (await awaited).get("embeds")}
-        except TimeoutError:
-            return data
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    data = {**data, "embeds": (await added).get("embeds")}
+            await self._for_those_before(data)
+            yield data
         finally:
-            del self._awaited[name]
+            del self._waiting[name]
+            waiting.over.set()
 
     def heard(self, data: Json) -> bool:
         """Takes in a change of a message; whether somebody waited for it."""
-        awaited = self._awaited.get(snowflake(data, "id"))
-        if awaited is None or not items(data, "embeds"):
+        waiting = self._waiting.get(snowflake(data, "id"))
+        if waiting is None or waiting.added.done() or not items(data, "embeds"):
             return False
-        if not awaited.done():
-            awaited.set_result(data)
+        waiting.added.set_result(data)
         return True
+
+    async def _for_those_before(self, data: Json) -> None:
+        """A conversation goes on in its order."""
+        number, channel = int(snowflake(data, "id")), snowflake(data, "channel_id")
+        for each in list(self._waiting.values()):
+            if each.channel == channel and each.id < number:
+                await each.over.wait()
 
 
 def previews_of(data: Json) -> Iterator[Attachment]:

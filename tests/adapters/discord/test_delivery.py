@@ -190,6 +190,49 @@ async def test_a_preview_that_comes_too_late_is_added(
     assert (second.id, second.edited_at) == (first.id, None)
 
 
+async def test_what_follows_a_message_that_is_held_back_for_its_preview_comes_after_it(
+    discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
+) -> None:
+    async with (
+        made(discord, session, preview_seconds=0.3) as adapter,
+        listening(discord, adapter, desk),
+    ):
+        await discord.say(f"{MENTION} https://x.example/cat.png")
+        await discord.say(f"{MENTION} and this?")
+        messages = await desk.until(2)
+
+    assert [message.text for message in messages] == ["https://x.example/cat.png", "and this?"]
+
+
+async def test_without_the_intent_a_preview_is_looked_up(
+    discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
+) -> None:
+    discord.content_intent = discord.content_flag = False
+    async with (
+        made(discord, session, preview_seconds=0.05) as adapter,
+        listening(discord, adapter, desk),
+    ):
+        said = await discord.say(f"{MENTION} https://x.example/cat.png")
+        said["embeds"] = [PREVIEW]
+        [message] = await desk.until(1)
+
+    assert [file.url for file in message.attachments] == [PROXY]
+
+
+async def test_an_edit_that_discord_withholds_empties_nothing(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.content_intent = discord.content_flag = False
+    async with listening(discord, adapter, desk):
+        said = await discord.say(f"{MENTION} what is this?", [PNG])
+        await desk.until(1)
+        await discord.change(said, "what is this?")
+        await discord.say(f"{MENTION} end")
+        messages = await desk.until(2)
+
+    assert [message.text for message in messages] == ["what is this?", "end"]
+
+
 @pytest.mark.parametrize("text", ["<https://x.example/cat.png>", "no link", "http:// ,"])
 async def test_nothing_is_waited_for_where_discord_will_add_nothing(
     text: str, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk

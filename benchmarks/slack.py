@@ -69,6 +69,7 @@ def verdict(holds: bool) -> str:
 
 async def acknowledged(stage: SlackStage, seconds: float) -> list[float]:
     """100 events a second, each stored, while photos are fetched, decoded and answered."""
+    stage.server.redeliver_seconds = SLACK_WAITS_SECONDS
     stage.answers("A photo.")
     root = await stage.post(f"{stage.mention} look", [Upload("a.png", png(1))])
     await stage.answered(root)

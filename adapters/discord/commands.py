@@ -31,7 +31,7 @@ from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import NEEDS_MENTION, Sight
 from adapters.discord.wire import Json, item, number, snowflake, string
-from bot.domain import Card, Command, Post, Proposal, ThreadId
+from bot.domain import Attachment, Card, Command, Post, Proposal, ThreadId
 from bot.errors import ThreadsightError, TransientError
 from bot.ports import Desk
 
@@ -120,19 +120,34 @@ class Commands:
                 await self._answer(used, card)
 
     async def _ask(self, used: Interaction, proposal: Proposal, desk: Desk) -> None:
-        """A question by a command or a form; seen by all wherever the interaction itself carries it."""
-        private = used.may_post
-        if not await self._acknowledge(used, DEFER, private=private):
+        """A question by a command."""
+        if await self._take(used):
+            await self._put(used, proposal, desk)
+
+    async def _take(self, used: Interaction) -> bool:
+        """Acknowledges a question; all see its answer wherever the interaction itself carries that."""
+        return await self._acknowledge(used, DEFER, private=used.may_post)
+
+    async def _put(
+        self,
+        used: Interaction,
+        proposal: Proposal,
+        desk: Desk,
+        new: tuple[Attachment, ...] = (),
+    ) -> None:
+        """Asks, and tells whoever asked what only they need to know."""
+        done = await self._asked(used, proposal, desk, original=not used.may_post, new=new)
+        if done.card is not None:
+            await self._whisper(used, done.card)
+
+    async def _whisper(self, used: Interaction, card: Card) -> None:
+        """Shows a card to whoever asked, and to nobody else."""
+        if used.may_post:
+            await self._answer(used, card)
             return
-        done = await self._asked(used, proposal, desk, original=not private)
-        if done.card is None:
-            return
-        if private:
-            await self._answer(used, done.card)
-        else:
-            with suppress(ThreadsightError):
-                await self._hooks.delete(used.hook)
-            await self._follow_up(used, done.card)
+        with suppress(ThreadsightError):
+            await self._hooks.delete(used.hook)
+        await self._follow_up(used, card)
 
     async def _show_form(self, used: Interaction) -> None:
         """“Ask about this”: a form for the question."""
@@ -143,24 +158,25 @@ class Commands:
 
     async def _submitted(self, used: Interaction, desk: Desk) -> None:
         """A form that somebody sent: about a message, or to ask on in a conversation."""
+        if not await self._take(used):
+            return
+        told = await self._wanted(used, desk)
+        if isinstance(told, Proposal):
+            await self._put(used, told, desk, modals.pictures_of(used.data))
+        else:
+            await self._whisper(used, told)
+
+    async def _wanted(self, used: Interaction, desk: Desk) -> Proposal | Card:
+        """The question of a form, or why there is none."""
         name, question = string(used.data, "custom_id"), modals.question_of(used.data)
         if name.isdecimal():
             about = await self._target(used, name)
-            if about is None:
-                if await self._acknowledge(used, DEFER):
-                    await self._answer(used, Card("", LOST_TARGET))
-                return
-            await self._ask(used, about_message(used, about, question), desk)
-            return
+            return about_message(used, about, question) if about else Card("", LOST_TARGET)
         # The button's token is the form's: pressing it once more tells where the conversation is.
         told = await answered_press(desk, name, used)
         if isinstance(told, Proposal):
-            pictures = (*told.attachments, *modals.pictures_of(used.data))
-            await self._ask(
-                used, replace(told, text=question, attachments=pictures, source=""), desk
-            )
-        elif await self._acknowledge(used, DEFER):
-            await self._answer(used, told or Card("", BROKEN))
+            return replace(told, text=question)
+        return told or Card("", BROKEN)
 
     async def _pressed(self, used: Interaction, desk: Desk) -> None:
         """A button: what it stands for is asked first, since a form can only be shown at once."""
@@ -195,10 +211,16 @@ class Commands:
             await self._follow_up(used, done.card)
 
     async def _asked(
-        self, used: Interaction, proposal: Proposal, desk: Desk, *, original: bool
+        self,
+        used: Interaction,
+        proposal: Proposal,
+        desk: Desk,
+        *,
+        original: bool,
+        new: tuple[Attachment, ...] = (),
     ) -> Asked:
         try:
-            return await self._proposals.ask(used, proposal, desk, original=original)
+            return await self._proposals.ask(used, proposal, desk, original=original, new=new)
         except ThreadsightError as error:
             return Asked(False, Card("", error.sentence))
         except Exception as error:

@@ -13,11 +13,11 @@ from adapters.discord.events import attachment, sent_at, thread_of
 from adapters.discord.files import Files
 from adapters.discord.hooked import WORKING, apologise_when_late
 from adapters.discord.hooks import OPTION, Hooks
-from adapters.discord.interactions import Interaction
+from adapters.discord.interactions import PRESSED, Interaction
 from adapters.discord.markup import File, described
 from adapters.discord.places import DIRECT, Place
 from adapters.discord.questions import WHOLE, file_name, heading, question_post
-from adapters.discord.refusals import Refused
+from adapters.discord.refusals import REPLY_NEEDS_HISTORY, Refused
 from adapters.discord.render import legible
 from adapters.discord.rest import Rest
 from adapters.discord.spot import SILENT
@@ -28,6 +28,7 @@ from bot.ports import Desk
 
 UPLOAD_BYTES_TOGETHER = 25 << 20  # of one request
 DOWNLOADS_AT_ONCE = 3
+MOST_FILES = 10  # that Discord takes with a post; a long question is one of them
 ACCEPT_TRIES = 5
 ACCEPT_PAUSE_SECONDS = 0.5
 
@@ -61,30 +62,44 @@ class Proposals:
         self._answer_seconds = answer_seconds
 
     async def ask(
-        self, interaction: Interaction, proposal: Proposal, desk: Desk, *, original: bool
+        self,
+        interaction: Interaction,
+        proposal: Proposal,
+        desk: Desk,
+        *,
+        original: bool,
+        new: tuple[Attachment, ...] = (),
     ) -> Asked:
         """Posts a question and hands it in.
 
-        `original` says whether the interaction's own message is still free, and seen by all.
+        `original` says whether the interaction's own message is still free, and seen by all. `new` are files that
+        came with the interaction; they are posted with the question, as are a proposal's that has no source.
         """
+        proposal = replace(proposal, attachments=(*proposal.attachments, *new))
         if not legible(proposal.text):
             return Asked(False, Card("", NO_QUESTION))
         if interaction.may_post and (place := place_for(interaction, proposal)) is not None:
             try:
-                return await self._post(interaction, proposal, desk, place)
+                return await self._post(interaction, proposal, desk, place, new)
             except Refused as error:
                 log.warning("question not posted: code %s", error.code)
-                # What follows a deferred answer would take its place, and be as private.
-                with suppress(ThreadsightError):
-                    await self._hooks.edit(interaction.hook, quiet(NOT_HERE))
-        return await self._answer_here(interaction, proposal, desk, original=original)
+                if interaction.kind != PRESSED:
+                    # What follows a deferred answer would take its place, and be as private.
+                    with suppress(ThreadsightError):
+                        await self._hooks.edit(interaction.hook, quiet(NOT_HERE))
+        return await self._answer_here(interaction, proposal, desk, new, original=original)
 
     async def _post(
-        self, interaction: Interaction, proposal: Proposal, desk: Desk, place: Place
+        self,
+        interaction: Interaction,
+        proposal: Proposal,
+        desk: Desk,
+        place: Place,
+        new: Sequence[Attachment],
     ) -> Asked:
         """Posts it as the bot, in the channel or thread; it is answered like any other."""
-        taken, files = await self._brought(interaction, proposal)
-        unshown = 0 if proposal.source else len(proposal.attachments) - len(taken)
+        taken, files = await self._brought(interaction, proposal, loose(proposal, new))
+        unshown = len(loose(proposal, new)) - len(taken)
         content, more = question_post(proposal.author, proposal.text, unshown)
         payload: dict[str, object] = {
             **quiet(content),
@@ -98,7 +113,7 @@ class Proposals:
                 "message_id": proposal.source,
                 "fail_if_not_exists": False,
             }
-        made = await self._rest.upload(MESSAGES, payload, (*files, *more), channel_id=place.id)
+        made = await self._posted(place, payload, (*files, *more))
         message = self._message(interaction, proposal, made, taken)
         message = replace(message, thread=thread_of(place, message.id))
         undo = partial(delete, self._rest, f"{place.id}/{message.id}")
@@ -109,11 +124,28 @@ class Proposals:
             True, Card("", ASKED.format(guild=guild, channel=place.id, message=message.id))
         )
 
+    async def _posted(
+        self, place: Place, payload: dict[str, object], files: Sequence[File]
+    ) -> Json:
+        try:
+            return await self._rest.upload(MESSAGES, payload, files, channel_id=place.id)
+        except Refused as error:
+            if error.code != REPLY_NEEDS_HISTORY or "message_reference" not in payload:
+                raise
+            del payload["message_reference"]
+            return await self._rest.upload(MESSAGES, payload, files, channel_id=place.id)
+
     async def _answer_here(
-        self, interaction: Interaction, proposal: Proposal, desk: Desk, *, original: bool
+        self,
+        interaction: Interaction,
+        proposal: Proposal,
+        desk: Desk,
+        new: Sequence[Attachment],
+        *,
+        original: bool,
     ) -> Asked:
         """Posts it by the interaction, which is then the one way to answer it."""
-        taken, files = await self._brought(interaction, proposal)
+        taken, files = await self._brought(interaction, proposal, loose(proposal, new))
         head = heading(proposal.author, proposal.text)
         more = question_post(proposal.author, proposal.text)[1]
         payload = {**quiet(head + WORKING), "attachments": described((*files, *more))}
@@ -169,13 +201,12 @@ class Proposals:
         return refusal
 
     async def _brought(
-        self, interaction: Interaction, proposal: Proposal
+        self, interaction: Interaction, proposal: Proposal, wanted: Sequence[Attachment]
     ) -> tuple[list[Attachment], list[File]]:
         """The files that came with an interaction, to be posted where all can see them and they stay."""
-        if proposal.source:
-            return [], []
         room = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
         most = interaction.upload_bytes
+        places = MOST_FILES - len(question_post(proposal.author, proposal.text)[1])
 
         async def fetch(each: Attachment) -> bytes | None:
             if (each.size or 0) > most:
@@ -187,16 +218,21 @@ class Proposals:
                     log.warning("a picture was not brought along: %s", type(error).__name__)
                     return None
 
-        found = await asyncio.gather(*map(fetch, proposal.attachments))
+        found = await asyncio.gather(*map(fetch, wanted))
         taken: list[Attachment] = []
         files: list[File] = []
         left = UPLOAD_BYTES_TOGETHER
-        for each, data in zip(proposal.attachments, found, strict=True):
-            if data is not None and len(data) <= min(most, left):
+        for each, data in zip(wanted, found, strict=True):
+            if data is not None and len(data) <= min(most, left) and len(files) < places:
                 left -= len(data)
                 taken.append(each)
                 files.append(File(file_name(each.name), data))
         return taken, files
+
+
+def loose(proposal: Proposal, new: Sequence[Attachment]) -> list[Attachment]:
+    """The files of a question that stand in no message which stays."""
+    return [each for each in proposal.attachments if not proposal.source or each in new]
 
 
 async def accepted(message: Message, desk: Desk) -> Card | None:

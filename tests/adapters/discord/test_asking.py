@@ -378,6 +378,52 @@ async def test_ask_now_about_a_message_replies_to_it(
     assert not post["attachments"]
 
 
+async def test_ask_now_without_words_asks_for_them_and_takes_more_pictures(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = await discord.say("my cat", [("c.png", PNG, "image/png")])
+    file = discord.told(target)["attachments"][0]
+    _, card = await estimated(discord, desk)
+    desk.proposal = proposal(Attachment(file["id"], "c.png"), text="", source=target["id"])
+    shown = await discord.press(card, "Ask now")
+    await discord.until(lambda: shown["modal"] is not None)
+    another = uploaded(discord, "b.png")
+    await discord.interactions.submit(shown["modal"], "Which is older?", [another])
+    [message] = await desk.until(1)
+
+    [post] = discord.posts(CHANNEL)
+    assert post["message_reference"]["message_id"] == target["id"]
+    assert [each["filename"] for each in post["attachments"]] == ["b.png"]
+    assert [each.id for each in message.attachments] == [file["id"], post["attachments"][0]["id"]]
+    assert message.text == "Which is older?"
+
+
+async def test_ten_pictures_and_a_long_question_fit_into_one_post(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    await discord.use(ask("why? " * 700, *(uploaded(discord, f"{n}.png") for n in range(10))))
+    [message] = await desk.until(1)
+
+    [post] = discord.posts(CHANNEL)
+    assert len(post["attachments"]) == 10
+    assert [each.name for each in message.attachments] == [f"{n}.png" for n in range(10)]
+    assert "1 of the pictures" in post["content"]
+
+
+async def test_a_reply_that_needs_the_history_is_posted_without_being_one(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = await discord.say("my cat", [("c.png", PNG, "image/png")])
+    discord.denied.add((CHANNEL, "history"))
+    _, card = await estimated(discord, desk)
+    desk.proposal = proposal(source=target["id"])
+    await discord.press(card, "Ask now")
+    await desk.until(1)
+
+    [post] = discord.posts(CHANNEL)
+    assert "message_reference" not in post
+
+
 async def test_a_refusal_of_ask_now_is_told_in_private_and_leaves_the_button(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:

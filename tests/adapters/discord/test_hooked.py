@@ -281,7 +281,7 @@ async def test_a_form_of_a_conversation_that_is_gone_says_so(
     await discord.until(lambda: bool(sent["contents"]))
 
     assert sent["contents"] == ["**Too late**\nIt is answered."]
-    assert sent["private"]
+    assert sent["messages"][0]["flags"] & 64
     assert not desk.messages
 
 

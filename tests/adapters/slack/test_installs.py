@@ -387,7 +387,12 @@ async def test_keys_can_be_changed_and_the_old_one_dropped_after_a_start(
         await opened(KEY).find(AWAY)
 
 
-@pytest.mark.parametrize("keys", [None, "", ",", "short", "é" * 44, f"{KEY},short"])
+@pytest.mark.parametrize(
+    "keys",
+    [None, "", ",", "short", "é" * 44, f"{KEY},short"],
+    # A key is another one in each process, and processes compare the names of their tests.
+    ids=["missing", "empty", "comma", "short", "no key's letters", "one of two"],
+)
 def test_a_missing_or_broken_key_is_told_with_how_to_make_one(keys: str | None) -> None:
     with pytest.raises(SetupError, match=r"Fernet\.generate_key"):
         seal(keys)

@@ -30,6 +30,7 @@ from bot.ports import Desk
 OVERLAP_SECONDS = 5.0
 FIRST_OVERLAP_SECONDS = 60.0
 NOTE_SECONDS = 5.0  # between notes of how far was read: what came since is read twice after a crash
+MOST_NOTES = 50  # at a time: a bot in thousands of servers has other things to write
 LAST_NOTE_SECONDS = 2.0
 SCANS_AT_ONCE = 2
 FIRST_RESCAN_SECONDS = 1.0
@@ -249,7 +250,7 @@ class Ear:
         while True:
             await asyncio.sleep(NOTE_SECONDS)
             try:
-                await self._note_marks()
+                await self._note_marks(MOST_NOTES)
             except ThreadsightError as error:
                 log.warning("not noted how far was read: %s", type(error).__name__)
 
@@ -260,8 +261,8 @@ class Ear:
         except (TimeoutError, ThreadsightError) as error:
             log.warning("not noted how far was read: %s", type(error).__name__)
 
-    async def _note_marks(self) -> None:
-        for server, mark in self._marks.news().items():
+    async def _note_marks(self, most: int | None = None) -> None:
+        for server, mark in list(self._marks.news().items())[:most]:
             await self._desk.note_read(events.PLATFORM, server, server, str(mark))
             self._marks.noted(server, mark)
 

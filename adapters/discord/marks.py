@@ -56,7 +56,7 @@ class Marks:
             self._frozen.pop(server, None)
 
     def news(self) -> dict[str, int]:
-        """The marks that have moved since they were noted."""
+        """The marks that have moved since they were noted, those that wait the longest first."""
         found = {server: self.of(server) for server in self._newest if server not in self._frozen}
         return {
             server: mark
@@ -67,3 +67,5 @@ class Marks:
     def noted(self, server: str, message: int) -> None:
         """The mark is stored."""
         self._noted[server] = message
+        # Behind all others that wait.
+        self._newest[server] = self._newest.pop(server)

@@ -55,6 +55,16 @@ def test_a_mark_is_news_once() -> None:
     assert marks.news() == {"s": 6}
 
 
+def test_no_server_waits_for_ever_to_be_noted() -> None:
+    marks = Marks()
+    for server in ("a", "b"):
+        marks.heard(server, 5)
+    marks.noted("a", 5)
+    marks.heard("a", 6)
+
+    assert list(marks.news()) == ["b", "a"]
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, unique=True), st.data())
 def test_no_mark_passes_a_message_that_is_not_stored(ids: list[int], data: st.DataObject) -> None:
     marks = Marks()

@@ -146,8 +146,11 @@ class Store(Protocol):
         when nothing was said there for `idle` seconds, or the last one was ended.
         """
 
-    async def end_conversation(self, channel: ThreadId) -> None:
-        """Ends the last conversation of a channel without threads: its next message starts a new one."""
+    async def end_conversation(self, channel: ThreadId, *, at: float | None = None) -> None:
+        """Ends the last conversation of a channel without threads: its next message starts a new one.
+
+        With a moment, the conversation of that time: so the same wish, heard twice, ends nothing that came after it.
+        """
 
     async def participation(
         self, thread: ThreadId, author: str, *, before: float | None = None

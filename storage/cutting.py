@@ -29,9 +29,9 @@ def place_of(transaction: Transaction, message: Message, idle_seconds: float) ->
     return ThreadId(place.platform, place.workspace, place.channel, message.id)
 
 
-def end(transaction: Transaction, place: ThreadId) -> None:
-    """Ends the last conversation with the last message that it has."""
-    last = transaction.first(conversations(place))
+def end(transaction: Transaction, place: ThreadId, moment: float | None) -> None:
+    """Ends the last conversation, up to a moment, with the last message that it has by then."""
+    last = transaction.first(conversations(place, before=moment))
     if last is not None:
         transaction.run(
             update(threads).where(threads.c.key == last.key).values(ended_at=last.moment)

@@ -163,6 +163,9 @@ def charge(transaction: Transaction, claim: Claim, number: int, answer: Answer) 
     if call.outcome not in (None, "lost"):
         return
     cost = nanos(answer.cost, ROUND_HALF_EVEN)
+    if cost is None and answer.estimated:
+        # Its usage never came and nobody can count it: it stands at the most that it can have cost.
+        cost = call.reserve
     book(transaction, call, cost=cost or 0)
     finish(
         transaction,

@@ -85,9 +85,9 @@ class SqlStore:
         """Stores or merges a message."""
         return await self._database.write(lambda tx: accepting.accept(tx, message, quiet, idle))
 
-    async def end_conversation(self, channel: ThreadId) -> None:
+    async def end_conversation(self, channel: ThreadId, *, at: float | None = None) -> None:
         """Lets the next message of a channel without threads start anew."""
-        await self._database.write(lambda tx: cutting.end(tx, channel))
+        await self._database.write(lambda tx: cutting.end(tx, channel, at))
 
     async def participation(
         self, thread: ThreadId, author: str, *, before: float | None = None

@@ -69,6 +69,26 @@ async def test_an_end_starts_a_new_conversation(store: SqlStore) -> None:
     assert await roots(store) == {"a": "a", "b": "b", "c": "b"}
 
 
+async def test_an_end_that_is_heard_twice_ends_nothing_that_came_after(store: SqlStore) -> None:
+    await store.accept(said("a", 0))
+    await store.end_conversation(CHANNEL, at=0.5 * HOUR)
+    await store.accept(said("b", 1))
+    await store.end_conversation(CHANNEL, at=0.5 * HOUR)
+    await store.accept(said("c", 2))
+
+    assert await roots(store) == {"a": "a", "b": "b", "c": "b"}
+
+
+async def test_an_end_that_is_heard_late_holds_from_then_on(store: SqlStore) -> None:
+    await store.accept(said("a", 0))
+    await store.accept(said("b", 1))
+    await store.end_conversation(CHANNEL, at=0.5 * HOUR)
+    await store.accept(said("c", 2))
+    await store.accept(said("d", 3))
+
+    assert await roots(store) == {"a": "a", "b": "a", "c": "c", "d": "c"}
+
+
 async def test_ending_nothing_is_no_fault(store: SqlStore) -> None:
     await store.end_conversation(CHANNEL)
     await store.accept(message("1"))

@@ -152,6 +152,20 @@ async def test_an_estimated_answer_is_possibly_charged_at_its_cost(store: SqlSto
     assert (spent.cost, spent.possibly_charged) == (Decimal("0.003"), 1)
 
 
+async def test_an_answer_that_nobody_can_count_is_possibly_charged_at_its_most(
+    store: SqlStore,
+) -> None:
+    claim = await asked(store)
+    number = await store.attempt(claim, call("0.01", person_day()))
+    uncounted = replace(answer("0.004"), cost=None, estimated=True)
+
+    await store.record(claim, reply(), call=number, answer=uncounted)
+
+    assert await standing(store) == {"person U1": (Decimal("0.01"), Decimal(0))}
+    spent = await store.thread_spent(THREAD)
+    assert (spent.cost, spent.possibly_charged) == (Decimal("0.01"), 1)
+
+
 async def test_a_call_left_open_by_a_death_is_possibly_charged_at_the_next_claim(
     store: SqlStore, clock: Clock
 ) -> None:

@@ -89,7 +89,7 @@ class Desk:
             return self.refuse(message) if waits else None
         message = self.understood(message)
         if message.kind == "command" and ends_conversation(message):
-            await self.store.end_conversation(message.thread)
+            await self.store.end_conversation(message.thread, at=message.sent_at)
             return Card("New conversation", NEW)
         if await self.store.accept(message):
             self.wake()

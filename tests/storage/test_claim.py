@@ -229,7 +229,7 @@ async def test_cancelled_writes_are_whole_or_not_there(store: SqlStore) -> None:
         each.cancel()
     await asyncio.gather(*writes, return_exceptions=True)
 
-    names = set()
+    names: set[str] = set()
     async with asyncio.timeout(10):
         # Those that were cancelled may still be at it, and a thread that somebody writes in waits.
         while not names >= {str(n) for n in range(2, 21, 2)}:

@@ -257,7 +257,7 @@ async def test_twenty_pictures_at_once_are_all_seen_in_their_order(shell: Shell)
         (["ask", "empty.png", "What?"], "empty"),
         (["ask", "page.png", "What?"], "web page"),
         (["ask", "drawing.svg", "What?"], "SVG"),
-        (["ask", "paper.pdf", "What?"], "PDF"),
+        (["ask", "paper.pdf", "What?"], "damaged"),
         (["ask", "half.jpg", "What?"], "cut off"),
         (["ask", "bomb.png", "What?"], "pixels"),
         (["ask", "bomb2.png", "What?"], "pixels"),

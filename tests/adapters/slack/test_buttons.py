@@ -6,7 +6,7 @@ from bot.domain import Attachment, Button, Card, Proposal, Scope, ThreadId
 from bot.errors import Outage
 from tests.adapters.slack.conftest import Notebook
 from tests.servers import slack_rules as rules
-from tests.servers.slack import BOT_USER, CHANNEL, TEAM, SlackServer
+from tests.servers.slack import BOT_USER, CHANNEL, TEAM, Fault, SlackServer
 
 
 def proposal(slack: SlackServer, text: str, root: str = "") -> Proposal:
@@ -83,6 +83,19 @@ async def test_ask_now_posts_the_question_and_its_card_goes(
     assert message.options == {"detail": "low"}
     assert "how many &lt;b&gt;?" in rules.shown(post)
     assert slack.ephemeral[0]["delete_original"] is True
+
+
+async def test_a_question_in_the_channel_itself_whose_post_was_made_unheard_is_found(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    listening.pressed = proposal(slack, "how many?")
+    slack.fail("chat.postMessage", Fault(lost=True))
+
+    slack.press("t1", private=True)
+    await slack.until(lambda: listening.messages)
+
+    assert [message.id for message in listening.messages] == [slack.own()[0]["ts"]]
+    assert len(slack.own()) == 1
 
 
 async def test_who_asked_by_a_button_can_take_the_question_back_and_nobody_else(

@@ -1,6 +1,7 @@
 """Answers `estimate`: what a question would cost here and now, with a drawing and a button that asks it."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -38,6 +39,8 @@ from bot.pricing import Prices, small
 
 FETCHED = 4  # files that are read for their size, where their platform does not tell it
 LOOKING_SECONDS = 6.0  # people wait for a card
+MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
+NO_MODEL = "This is no model's name: it has letters, digits and `.:/@+-`, such as `gpt-5.4-mini`."
 COMPOSITE = (b"%PDF-", b"GIF8", b"II*\0", b"MM\0*")
 """How files begin that may come to several pictures, or to one of another size."""
 COMPOSITE_NAMES = (".pdf", ".gif", ".tif", ".tiff")
@@ -74,6 +77,8 @@ class Estimator:
     ) -> Card:
         """The card for a command, with the settings that hold in its place."""
         ask = chosen(ask, command.options)
+        if not MODEL.fullmatch(ask.model):
+            return Card("Estimate", NO_MODEL)
         question = command.options.get("question", "")
         seen: dict[str, bytes] = {}
         parts = await self.sizes(command, ask, seen)

@@ -203,6 +203,16 @@ async def test_an_unknown_price_offers_the_question_and_tells_no_dollars(
     assert [button.label for button in card.buttons] == ["Ask now"]
 
 
+@pytest.mark.parametrize("model", ["<!channel>", "a b", "x" * 201, "**\n", "`"])
+async def test_what_is_no_model_s_name_is_said_and_not_repeated(
+    estimator: Estimator, model: str
+) -> None:
+    card = await estimator.card(command(photo(), model=model), ASK)
+
+    assert "no model's name" in card.text
+    assert model not in card.title + card.text or model == "`"
+
+
 async def test_typed_sizes_are_drawn_and_offer_nothing_to_ask(estimator: Estimator) -> None:
     card = await estimator.card(command(text="1920x1080 x2 low"), ASK)
 

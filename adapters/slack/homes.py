@@ -118,8 +118,8 @@ class InstalledHomes:
         self.kept.pop(workspace, None)
 
     def forget_all(self) -> None:
-        """Looks anew for every workspace, as when a whole organisation comes or goes."""
-        self.kept.clear()
+        """Looks anew for every workspace; a home whose token is still the same stays the same."""
+        self.kept = {name: Kept(kept.home, 0.0) for name, kept in self.kept.items()}
 
     def is_own(self, workspace: str) -> bool:
         """Whether it is the workspace of SLACK_BOT_TOKEN."""

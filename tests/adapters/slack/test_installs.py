@@ -14,12 +14,15 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine
 
 from adapters.slack import SlackAdapter
+from adapters.slack.api import Api
+from adapters.slack.homes import InstalledHomes
 from adapters.slack.installations import Installations
 from adapters.slack.oauth import authorization_url
 from adapters.slack.sealing import seal
 from bot.domain import Claim, Message, Scope, ThreadId
 from bot.errors import Outage, PictureUnseen, SetupError
 from tests.adapters.slack.conftest import REPLY, Notebook
+from tests.clock import Clock
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, Fault, SlackServer
 from tests.servers.slack_http import SIGNING_SECRET
 from tests.servers.slack_installs import CLIENT_ID, CLIENT_SECRET
@@ -370,6 +373,32 @@ async def test_a_new_token_is_used_at_once(
     await adapter.draft(claim(listening.messages[0])).finish(REPLY)
 
     assert len(slack.own(THERE)) == 1
+
+
+async def test_another_process_s_news_are_heard_within_a_minute(
+    slack: SlackServer, opened: Callable[..., Installations], listening: Notebook
+) -> None:
+    await install(slack, slack.consent(AWAY, token=TOKEN))
+    clock = Clock()
+    homes = InstalledHomes(
+        opened(),
+        lambda token: Api(token=token, url=slack.url, session=None),  # type: ignore[arg-type]
+        clock=clock,
+    )
+
+    first = await homes.of(AWAY)
+    await install(slack, slack.consent("T0NEXT", token="xoxb-next"))
+    homes.forget_all()
+    same = await homes.of(AWAY)
+    slack.event({"type": "app_uninstalled"}, team_id=AWAY, **OF_AWAY)
+    await acknowledged(slack)
+    still = homes.known(AWAY)
+    clock.move(61)
+
+    assert first is not None
+    assert first is same is still
+    assert homes.known(AWAY) is None
+    assert await homes.of(AWAY) is None
 
 
 async def test_keys_can_be_changed_and_the_old_one_dropped_after_a_start(

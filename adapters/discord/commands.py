@@ -229,7 +229,9 @@ class Commands:
 
     async def _acknowledge(self, used: Interaction, how: int, *, private: bool = True) -> bool:
         """Whether Discord still waits for the answer."""
-        payload = {"type": how, "data": {"flags": EPHEMERAL if private else 0}}
+        payload: Json = {"type": how}
+        if how == DEFER:
+            payload = {**payload, "data": {"flags": EPHEMERAL if private else 0}}
         return await self._hooks.acknowledge(used.id, used.hook, payload)
 
     async def _answer(self, used: Interaction, card: Card) -> None:

@@ -1,12 +1,14 @@
 """Slash commands and menu items, from what people press to what they read."""
 
 import asyncio
+import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from adapters.discord import DiscordAdapter
+from adapters.discord import DiscordAdapter, definitions
 from bot.domain import Card, Command, Person
 from bot.errors import Outage
 from tests.adapters.discord.conftest import FakeDesk, listening
@@ -227,6 +229,24 @@ async def test_commands_are_open_to_servers_accounts_and_private_conversations(
         assert (each["integration_types"], each["contexts"]) == ([0, 1], [0, 1, 2])
     estimate = discord.commands[0]["options"]
     assert [each["name"] for each in estimate[:10]] == [f"picture{n}" for n in range(1, 11)]
+
+
+def test_the_commands_keep_within_discords_limits() -> None:
+    def check(option: Any, names: str) -> None:
+        assert re.fullmatch(names, option["name"])
+        options = option.get("options", [])
+        required = [bool(each.get("required")) for each in options]
+        assert required == sorted(required, reverse=True)
+        assert len(options) <= 25
+        assert len(option.get("choices", [])) <= 25
+        assert 1 <= option.get("max_length", 1) <= 6000
+        for each in options:
+            assert 1 <= len(each["description"]) <= 100
+            check(each, r"[a-z0-9_-]{1,32}")
+
+    for each in definitions.definitions():
+        check(each, r"[\w -]{1,32}")
+    assert len(json.dumps(definitions.definitions())) < 8000
 
 
 async def test_subcommands_of_vision_become_words(

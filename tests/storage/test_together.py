@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from bot.domain import Claim, Message, Scope, ThreadId
+from bot.domain import Action, Claim, Message, Person, Scope, ThreadId
 from bot.errors import Superseded
 from storage.database import Transaction, open_database
 from storage.store import SqlStore, open_store
@@ -60,7 +60,7 @@ async def somebody(url: str, seed: int) -> None:
 async def anything(store: SqlStore, chance: random.Random, claims: list[Claim]) -> None:
     """One of all that can happen, in a few places so that they meet."""
     each = post(chance)
-    match chance.choice(["accept", "accept", "edit", "claim", "claim", "work", "work", "erase"]):
+    match chance.choice([*["accept", "claim", "work"] * 4, "edit", "erase", "press", "rest"]):
         case "accept":
             await store.accept(each)
         case "edit":
@@ -71,14 +71,43 @@ async def anything(store: SqlStore, chance: random.Random, claims: list[Claim]) 
                 claims.append(claim)
         case "work" if claims:
             await work(store, chance, claims.pop())
+        case "press" if claims:
+            action = chance.choice(ACTIONS)
+            token = await store.offer(chance.choice(claims), action, "low 1")
+            await store.press(token, Person("U1", administrator=True))
+        case "rest":
+            await rest(store, chance, each)
         case _:
             await store.retract(scope(chance, each))
+
+
+ACTIONS: tuple[Action, ...] = ("again", "closer", "mark", "up", "allow", "stop")
+
+
+async def rest(store: SqlStore, chance: random.Random, each: Message) -> None:
+    """What people do beside asking."""
+    match chance.randrange(5):
+        case 0:
+            await store.forget("slack", "T1", "U1", thread=each.thread)
+        case 1:
+            await store.accept(replace(each, thread=replace(each.thread, channel="D", root="")))
+        case 2:
+            await store.end_conversation(replace(each.thread, channel="D", root=""))
+        case 3:
+            await store.choose(each.thread, "thread", "retention", "0.000001")
+            await store.purge()
+        case _:
+            await store.mark(each.thread, [1, 2], "low")
+            await store.conversation(each.thread)
 
 
 async def work(store: SqlStore, chance: random.Random, claim: Claim) -> None:
     """An answer, which may fail, be lost, or stay open as if its process had died."""
     for picture in await store.pictures(claim):
-        await store.keep(claim, picture.number, image(bytes([chance.randrange(3)])))
+        forms = [image(bytes([chance.randrange(3)]), form) for form in ("tile", "low", "low")]
+        await store.keep(claim, picture.number, forms[0])
+        await store.keep(claim, picture.number, forms[1], forms[2:])
+        await store.recall(claim, picture.number, "tile", source=chance.choice(["", "file"]))
     number = await store.attempt(claim, call("0.001", *BUDGETS))
     if chance.random() < 0.3:
         return

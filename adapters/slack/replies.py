@@ -10,12 +10,14 @@ from adapters.slack import blocks
 from adapters.slack.api import Api, is_loopback
 from adapters.slack.blocks import Block
 from adapters.slack.drawings import upload
+from adapters.slack.events import text
 from adapters.slack.modals import Spot
-from adapters.slack.thread import erase
-from bot.domain import Card
+from adapters.slack.thread import Thread, erase
+from bot.domain import Card, ThreadId
 from bot.errors import ThreadsightError
 
 ANSWER_SECONDS = 10.0
+LOOKED_INTO = 50  # threads in which the bot looks for questions that it posted for somebody
 DRAWN_PAUSES = (0.0, 1.0, 2.0)  # seconds before each try: Slack needs a moment for a new picture
 
 log = logging.getLogger("threadsight.slack")
@@ -43,6 +45,18 @@ class Replies:
             await self.send(spot, {**shown, "blocks": []})
         for post in card.erased:
             await erase(self.api, post.thread.channel, [post.id])
+        for place in list(dict.fromkeys(post.thread for post in card.erased))[:LOOKED_INTO]:
+            await self.take_back(place, spot.person)
+
+    async def take_back(self, place: ThreadId, person: str) -> None:
+        """Deletes what the bot posted for this person in a thread: nobody else can."""
+        try:
+            found = (await Thread(self.api, place, person).replies()).messages
+        except ThreadsightError as error:
+            log.info("questions are not looked for: %s", type(error).__name__)
+            return
+        mine = [text(message, "ts") for message in found if blocks.asker(message) == person]
+        await erase(self.api, place.channel, mine)
 
     async def dismiss(self, spot: Spot) -> None:
         """Takes away the card whose button was pressed, where only this person sees it."""

@@ -205,6 +205,26 @@ async def test_ask_about_this_is_answered_in_the_message_s_thread(stage: SlackSt
     assert posts[-1].startswith("A square.")
 
 
+async def test_forgetting_takes_back_the_questions_that_the_bot_posted_for_the_person(
+    stage: SlackStage,
+) -> None:
+    stage.answers("A square.")
+    message = await stage.post("look", [Upload("a.png", png(3))], author="bob")
+    stage.server.shortcut(message, "ask")
+    await stage.server.until(lambda: stage.server.views)
+    stage.server.submit(stage.server.views[0], {"question": {"value": "what is it?"}})
+    await stage.answered(message)
+    await settled(stage)
+
+    stage.server.command("/vision", "forget")
+    await stage.server.until(lambda: stage.server.ephemeral)
+    [token] = rules.buttons_in(stage.server.ephemeral[0]).values()
+    stage.server.press(token, private=True)
+    await stage.until(lambda: stage.server.own() == [])
+
+    assert message in stage.server.channels[CHANNEL].messages
+
+
 async def test_words_in_a_thread_are_answered_there_at_no_cost(stage: SlackStage) -> None:
     stage.answers("A square.")
     question = await stage.post(f"{stage.mention} what?", [Upload("a.png", png(1))])

@@ -183,3 +183,34 @@ async def test_a_restarted_bot_knows_its_buttons(stage: DiscordStage) -> None:
     await discord.until(lambda: "A dog." in discord.contents(question)[-1])
 
     assert len(discord.posts(question)) == 1
+
+
+async def test_stop_there_ends_the_answer_that_is_being_written(stage: DiscordStage) -> None:
+    discord = stage.server
+    stage.answers("One two three four five six seven.")
+    stage.hold()
+    seen = await discord.use(ask("What is this?", uploaded(discord, data=png(1))), present=False)
+    await discord.until(lambda: bool(seen["messages"]) and "Stop" in labels(seen["messages"][0]))
+    await discord.interactions.press(seen["messages"][0], "Stop", present=False)
+    await discord.until(lambda: "Try again" in labels(seen["messages"][0]))
+    stage.release()
+
+    assert "seven" not in post_of(seen)
+
+
+async def test_an_answer_that_comes_too_late_is_tried_no_more_and_holds_up_nobody(
+    stage: DiscordStage,
+) -> None:
+    discord = stage.server
+    stage.answers("Too late.", "In time.")
+    stage.hold()
+    seen = await discord.use(ask("What is this?", uploaded(discord, data=png(1))), present=False)
+    await discord.until(lambda: bool(stage.asked()))
+    seen["at"] -= 901
+    stage.release()
+    other = await discord.use(ask("And this?", uploaded(discord, data=png(2))), present=False)
+    await discord.until(lambda: "In time." in "".join(other["contents"]))
+    tried = [each for each in discord.requests if each.startswith("PATCH /webhooks")]
+
+    assert "$" not in "".join(seen["contents"])
+    assert len(tried) < 20

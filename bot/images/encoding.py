@@ -16,7 +16,7 @@ QUALITY_GRAPHICS = 90
 FEW_COLOURS = 256
 """Up to so many, PNG keeps graphics exactly, and often in fewer bytes."""
 PNG_ADVANTAGE = 2
-"""Graphics stay PNG up to so many times the bytes of JPEG."""
+"""Graphics of few colours stay PNG up to so many times the bytes of JPEG; others while it is the smaller one."""
 PNG_EFFORT = 3
 """Level 6 takes twice the time, and makes screenshots no smaller."""
 FLAT = 0.5
@@ -27,16 +27,18 @@ ALIKE = 2
 """Shades of 256 within which two pixels are alike."""
 
 
-def encode(picture: Pillow.Image, *, exact: bool, fine: bool) -> tuple[str, bytes]:
+def encode(picture: Pillow.Image, *, exact: bool, fine: bool, shrunk: bool) -> tuple[str, bytes]:
     """Media type and bytes; `exact` is what no JPEG was before, `fine` what has colours as sharp as light."""
     if not exact:
         return "image/jpeg", jpeg(picture, QUALITY, fine=fine)
     if not is_drawn(picture):
         return "image/jpeg", jpeg(picture, QUALITY, fine=False)
     encoded = jpeg(picture, QUALITY_GRAPHICS, fine=True)
-    if picture.getcolors(FEW_COLOURS) is not None:
+    few = picture.getcolors(FEW_COLOURS) is not None
+    # Shrinking makes edges soft, and soft edges are long in PNG: then it is not even tried.
+    if few or not shrunk:
         kept = saved(picture, "PNG", compress_level=PNG_EFFORT)
-        if len(kept) <= PNG_ADVANTAGE * len(encoded):
+        if len(kept) <= len(encoded) * (PNG_ADVANTAGE if few else 1):
             return "image/png", kept
     return "image/jpeg", encoded
 

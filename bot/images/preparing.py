@@ -203,7 +203,7 @@ def framed(
     fine: bool,
 ) -> Image:
     """The picture as it is kept and sent."""
-    media_type, encoded = encode(picture, exact=exact, fine=fine)
+    media_type, encoded = encode(picture, exact=exact, fine=fine, shrunk=picture.size != size)
     return Image(
         digest=sha256(encoded).hexdigest(),
         form=wish.form,

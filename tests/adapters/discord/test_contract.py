@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from adapters.discord import DiscordAdapter
-from tests.adapters.contract import Contract, Upload, png
+from tests.adapters.contract import Contract, Stage, Upload, png
 from tests.adapters.house import HouseStage
 from tests.servers.discord import THREAD, DiscordServer
 from tests.servers.openai import Says
@@ -104,6 +104,21 @@ async def machine(tmp_path: Path) -> AsyncIterator[DiscordStage]:
 
 class TestDiscord(Contract):
     """What every adapter must do."""
+
+    async def test_code_that_is_split_is_code_in_every_post(self, stage: Stage) -> None:
+        """Code too long for a post comes as a file, whole."""
+        assert isinstance(stage, DiscordStage)
+        lines = [f"print({n})" for n in range(stage.limit // 8)]
+        stage.answers("```python\n" + "\n".join(lines) + "\n```")
+
+        question = await stage.post(f"{stage.mention} write it", [Upload("a.png", png(1))])
+        await stage.answered(question)
+
+        [post] = stage.server.posts(question)
+        [file] = post["attachments"]
+        data, _ = stage.server.files[file["id"]]
+        assert file["filename"].endswith(".py")
+        assert data.decode().split() == lines
 
     async def test_what_was_asked_while_the_bot_was_away_is_answered_when_it_is_back(
         self, machine: DiscordStage

@@ -55,6 +55,11 @@ class Places:
                 self.add(thread, guild=snowflake(data, "guild_id"))
         elif event in ("CHANNEL_DELETE", "THREAD_DELETE"):
             self._places.pop(snowflake(data, "id"), None)
+        elif event == "GUILD_DELETE" and data.get("unavailable") is not True:
+            guild = snowflake(data, "id")
+            self._places = {
+                name: each for name, each in self._places.items() if each.guild != guild
+            }
 
     def add(self, channel: Json, *, guild: str = "") -> Place:
         """Remembers a channel or thread as Discord describes it."""

@@ -117,6 +117,24 @@ async def test_a_thread_that_is_deleted_in_mid_answer_keeps_nobody_waiting(
     assert not stage.strays()
 
 
+async def test_a_bot_that_is_kicked_in_mid_answer_forgets_the_server_and_serves_the_others(
+    stage: DiscordStage,
+) -> None:
+    stage.answers("A long story about a cat.")
+    stage.server.add_channel("88", DM)
+    stage.hold()
+    question = await stage.post(f"{stage.mention} what?", [Upload("a.png", png(1))])
+    await stage.until(lambda: bool(stage.visible(question)))
+    stage.server.denied |= {(each, "view") for each in (stage.server.channel, question)}
+    await stage.server.gateway.dispatch("GUILD_DELETE", {"id": stage.server.guild})
+    stage.release()
+    await stage.server.say("and this?", [("b.png", png(2), "image/png")], channel="88")
+    await stage.until(lambda: whole(stage, "88") == 1)
+
+    [seen] = stage.visible(question)
+    assert FOOTER not in seen
+
+
 async def test_ten_pictures_of_one_message_whose_links_ran_out_are_all_seen(
     stage: DiscordStage,
 ) -> None:

@@ -7,31 +7,28 @@ from contextlib import suppress
 from dataclasses import replace
 
 from adapters.discord import definitions, modals, render
-from adapters.discord.definitions import ASK, ASK_MENU, ESTIMATE, ESTIMATE_MENU, VISION
-from adapters.discord.draft import SUPPRESS_EMBEDS, Looks, delete
-from adapters.discord.events import attachments_of, readable
+from adapters.discord.definitions import ASK, ASK_MENU
+from adapters.discord.draft import delete
 from adapters.discord.hooked import message_of
 from adapters.discord.hooks import Hooks
 from adapters.discord.interactions import (
-    ON_MESSAGE,
     PRESSED,
     SUBMITTED,
     USED,
     Interaction,
     heard,
-    leaf,
     target,
-    uploaded,
-    words,
 )
+from adapters.discord.looks import SUPPRESS_EMBEDS, Looks
 from adapters.discord.markup import File, described
 from adapters.discord.places import Places
 from adapters.discord.proposals import Asked, Proposals
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import NEEDS_MENTION, Sight
-from adapters.discord.wire import Json, item, number, snowflake, string
-from bot.domain import Attachment, Card, Command, Post, Proposal, ThreadId
+from adapters.discord.wire import Json, snowflake, string
+from adapters.discord.wishes import about_message, asked, command
+from bot.domain import Attachment, Card, Post, Proposal
 from bot.errors import ThreadsightError, TransientError
 from bot.ports import Desk
 
@@ -40,13 +37,11 @@ DEFER, DEFER_QUIETLY = (
     6,
 )  # callback types: the answer comes later, shown as `thinking` or not at all
 EPHEMERAL = 1 << 6
-HAS_THREAD = 1 << 5
 ANSWER_SECONDS = 60.0
 PRESS_SECONDS = 1.5  # of the three that Discord waits, for what a button stands for
 ERASE_TRIES = 20
 ERASE_PAUSE_SECONDS = 5.0
 TARGETS = 200  # messages under a form that is open, kept in mind
-QUOTED = 1000  # characters of a message that a question is about, where only an interaction reaches
 
 BROKEN = "Something broke while I worked on this. Please try again."
 LOST_TARGET = "I no longer know which message this was about: please choose it again."
@@ -338,68 +333,3 @@ def carded(card: Card) -> list[Looks]:
     files = (File(drawing.name, drawing.data, drawing.alt),) if drawing else ()
     looks = [Looks(content) for content in contents[:-1]]
     return [*looks, Looks(contents[-1], card.buttons, files)]
-
-
-def command(used: Interaction) -> Command:
-    """A command as the bot knows it."""
-    name, under, options = leaf(used.data)
-    if number(used.data, "type") == ON_MESSAGE:
-        message = target(used.data)
-        return used.command(
-            ESTIMATE if name == ESTIMATE_MENU else name,
-            attachments=attachments_of(message),
-            options={"question": question_in(used, message)},
-            message=snowflake(message, "id"),
-        )
-    values = words(options)
-    if name == VISION:
-        return used.command(under or "help", text=spoken(under, values))
-    return used.command(
-        name,
-        text=values.pop("size", ""),
-        attachments=uploaded(used.data, options),
-        options={key: value for key, value in values.items() if value},
-    )
-
-
-def spoken(name: str, values: dict[str, str]) -> str:
-    """The options of a subcommand as somebody would write them in a thread."""
-    order = {"usage": ("of", "since"), "settings": ("where", "name", "value")}
-    return " ".join(values[key] for key in order.get(name, ()) if values.get(key))
-
-
-def asked(used: Interaction) -> Proposal:
-    """The question of `/ask`."""
-    options = leaf(used.data)[2]
-    values = words(options)
-    return Proposal(
-        place=used.spot,
-        author=used.person.id,
-        text=values.pop("question", ""),
-        attachments=uploaded(used.data, options),
-        options={key: value for key, value in values.items() if value},
-    )
-
-
-def about_message(used: Interaction, message: Json, question: str) -> Proposal:
-    """A question about a message: in its thread where it has one, else right behind it."""
-    place = used.spot
-    name = snowflake(message, "id")
-    has_thread = (number(message, "flags") or 0) & HAS_THREAD or item(message, "thread")
-    if has_thread and used.may_post and not used.place.is_thread and used.place.guild:
-        place = ThreadId(place.platform, place.workspace, place.channel, name)
-    said = question_in(used, message)
-    if question and said and not used.may_post:
-        # Nobody can read it there later, so it goes along.
-        question = "\n".join(f"> {line}" for line in said[:QUOTED].splitlines()) + f"\n{question}"
-    return Proposal(
-        place=place,
-        author=used.person.id,
-        text=question,
-        attachments=attachments_of(message),
-        source=name,
-    )
-
-
-def question_in(used: Interaction, message: Json) -> str:
-    return readable(message, used.hook.application, frozenset())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from adapters.discord import render
+from adapters.discord.looks import Looks, dressed
 from adapters.discord.markup import File, described
 from adapters.discord.places import Places
 from adapters.discord.refusals import (
@@ -26,8 +27,6 @@ from adapters.discord.wire import Json, mapping, snowflake, string
 from bot.domain import Button, Claim, PostId, Reply
 from bot.errors import Outage, ThreadsightError, TransientError
 
-SUPPRESS_EMBEDS = 1 << 2
-NO_MENTIONS = {"parse": [], "replied_user": False}
 TYPING_SECONDS = 8.0  # Discord shows typing for ten.
 MOST_TYPING_SECONDS = 900.0  # as long as an answer may take
 AGAIN_SECONDS = 5.0  # after a failure, before the next look at what there is to show
@@ -59,25 +58,6 @@ class Pace:
         at = self._free.get(channel, now)
         self._free[channel] = at + self._seconds
         return at - now
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """What a post shows: its content, and the buttons under it."""
-
-    content: str
-    buttons: tuple[Button, ...] = ()
-    files: tuple[File, ...] = ()
-
-    @property
-    def payload(self) -> dict[str, object]:
-        """The part of a request that shows it; nothing in it calls or previews anything."""
-        return {
-            "content": self.content,
-            "components": render.components(self.buttons),
-            "flags": SUPPRESS_EMBEDS,
-            "allowed_mentions": NO_MENTIONS,
-        }
 
 
 @dataclass(slots=True)
@@ -380,14 +360,6 @@ class DiscordDraft:
 
     def _names(self) -> tuple[PostId, ...]:
         return tuple(post.name for post in self._posts)
-
-
-def dressed(
-    contents: list[str], buttons: tuple[Button, ...], files: tuple[File, ...] = ()
-) -> list[Looks]:
-    """The posts of a reply; the files and the buttons stand under the last."""
-    looks = [Looks(content) for content in contents]
-    return [*looks[:-1], Looks(contents[-1], buttons, files)] if contents else []
 
 
 def named(name: PostId) -> Post:

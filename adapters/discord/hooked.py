@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from adapters.discord import render
-from adapters.discord.draft import HOOKED, HURRY_SECONDS, STOP, Looks, Pace, Spawn, cancelled
+from adapters.discord.draft import HOOKED, HURRY_SECONDS, STOP, Pace, Spawn, cancelled
 from adapters.discord.events import SPOILER, sent_at
 from adapters.discord.hooks import Hook, Hooks, Lost
+from adapters.discord.looks import Looks
 from adapters.discord.markup import File, described
 from adapters.discord.questions import heading
 from adapters.discord.refusals import UNKNOWN_MESSAGE, Refused

@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from adapters.discord.draft import NO_MENTIONS, SUPPRESS_EMBEDS, Spawn, delete
+from adapters.discord.draft import Spawn, delete
 from adapters.discord.events import attachment, sent_at, thread_of
 from adapters.discord.files import Files
 from adapters.discord.hooked import WORKING, apologise_when_late
 from adapters.discord.hooks import OPTION, Hooks
 from adapters.discord.interactions import PRESSED, Interaction
+from adapters.discord.looks import NO_MENTIONS, SUPPRESS_EMBEDS
 from adapters.discord.markup import File, described
 from adapters.discord.places import DIRECT, Place
 from adapters.discord.questions import WHOLE, file_name, heading, question_post

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord import commands, events, interactions, modals
+from adapters.discord import events, interactions, modals, wishes
 from adapters.discord.places import Place, Places
 from adapters.discord.wire import Json
 from bot.domain import Attachment, Message, Scope, ThreadId
@@ -184,6 +184,6 @@ def test_no_interaction_breaks_the_reading(strange: Json, data: Json) -> None:
     used = interactions.heard({"data": data, **strange}, Places())
     modals.question_of(used.data)
     modals.pictures_of(used.data)
-    commands.asked(used)
+    wishes.asked(used)
 
-    assert commands.command(used).platform == "discord"
+    assert wishes.command(used).platform == "discord"

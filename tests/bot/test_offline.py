@@ -639,6 +639,18 @@ def test_the_pictures_that_a_question_means_are_compared(
     assert words.pairs_of(chosen, seen, compares=compares) == pairs
 
 
+def test_pages_of_one_document_are_chosen_together_and_not_compared() -> None:
+    seen = [words.Seen(1, False, GREY)]
+    seen += [words.Seen(2, True, GREY, f"page {page}") for page in (1, 2, 3)]
+
+    chosen, missing = words.choose("What is in picture 2?", seen)
+
+    assert (chosen, missing) == ([1, 2, 3], [])
+    assert words.pairs_of(chosen, seen, compares=False) == []
+    assert [each.name for each in seen] == ["1", "2, page 1", "2, page 2", "2, page 3"]
+    assert "2 pictures (earlier: 1; new: 2)" in words.closing(seen, credo=False)
+
+
 GREY = Look(10, 10, (("grey", 1.0),), ((0.5, 0.0, 0.0),) * GRID**2)
 
 

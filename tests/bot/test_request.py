@@ -350,3 +350,56 @@ def test_the_name_of_the_limit_is_the_one_that_the_model_takes(
     model: str, openai: bool, field: str
 ) -> None:
     assert limit_field_for(model, openai=openai) == field
+
+
+async def test_every_page_of_a_document_is_shown_under_its_number() -> None:
+    first, second, third = (
+        picture(number, "report.pdf", receipt="pages 1–3 of 12") for number in (2, 3, 4)
+    )
+    assert second.image is not None
+    assert third.image is not None
+    several = replace(first, more=(second.image, third.image))
+
+    request = compose([asks("Sum it up.", picture(1), several)], ASK, OPENAI)
+    body = json.loads(await sent(request))
+
+    content_parts = body["messages"][1]["content"]
+    assert [part["text"] for part in content_parts if part["type"] == "text"] == [
+        "Picture 1 (photo.jpg):",
+        "Picture 2 (report.pdf), page 1 of 12:",
+        "Picture 2 (report.pdf), page 2 of 12:",
+        "Picture 2 (report.pdf), page 3 of 12:",
+        "Sum it up.",
+    ]
+    assert list(request.places.values()) == [1, 2, 2, 2]
+    assert [shown.number for shown, _ in request.shown] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "label"),
+    [
+        (
+            "storyboard: 9 of 42 frames, in time order; sent at low",
+            "Picture 1 (a.gif), a storyboard: 9 of 42 frames, in time order:",
+        ),
+        ("page 1 of 1", "Picture 1 (a.gif), page 1 of 1:"),
+        ("resized 4032×3024 → 1024×768", "Picture 1 (a.gif):"),
+    ],
+)
+async def test_the_model_is_told_what_kind_of_picture_it_sees(receipt: str, label: str) -> None:
+    body = await body_of(asks("What?", picture(1, "a.gif", receipt=receipt)))
+
+    assert body["messages"][1]["content"][0]["text"] == label
+
+
+async def test_parts_of_a_long_screenshot_are_told_apart() -> None:
+    long = picture(1, "chat.png", receipt="cut into 2 parts, 400×4000 → 400×2010 each")
+    assert long.image is not None
+
+    body = await body_of(asks("What?", replace(long, more=(long.image,))))
+
+    labels = [part["text"] for part in body["messages"][1]["content"] if part["type"] == "text"]
+    assert labels[:2] == [
+        "Picture 1 (chat.png), part 1 of 2:",
+        "Picture 1 (chat.png), part 2 of 2:",
+    ]

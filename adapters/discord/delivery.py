@@ -16,7 +16,7 @@ from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import Sight
 from adapters.discord.spoilers import Spoilers
-from adapters.discord.wire import Json, item, number, snowflake
+from adapters.discord.wire import Json, item, items, number, snowflake
 from bot.domain import Card
 from bot.ports import Desk
 
@@ -62,9 +62,13 @@ class Delivery:
         """A message changed: its author edited it, Discord added a preview, or nothing that matters."""
         if self._previews.heard(data) or not events.by_a_person(data):
             return
-        late = snowflake(data, "id") in self._handed and any(previews_of(data))
-        if late or events.is_edit(data):
+        if events.is_edit(data) or self._adds_pictures(data):
             await self._deliver(data)
+
+    def _adds_pictures(self, data: Json) -> bool:
+        """Whether a message without pictures of its own now shows some; others are not asked about anew for that."""
+        known = snowflake(data, "id") in self._handed
+        return known and not items(data, "attachments") and any(previews_of(data))
 
     async def _deliver(self, data: Json, *, fresh: bool = False) -> None:
         card = await persist(partial(self._hand_in, data, fresh=fresh))

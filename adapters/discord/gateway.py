@@ -122,7 +122,8 @@ class Gateway:
         """Finds out whether we may ask to read what does not mention us, and says it if not."""
         try:
             self._sight.look_at(await self._rest.get("/applications/@me"))
-        except Refused:
+        except (Refused, TransientError):
+            # Without its flags the gateway itself tells.
             self._sight.look_at({})
         if not self._sight.full:
             log.warning("discord: %s", NO_INTENT)

@@ -81,7 +81,7 @@ class Limits:
             return
         body = await body_of(response)
         self.count(response.status, shared=response.headers.get("X-RateLimit-Scope") == "shared")
-        if response.status == 429 and (body is None or "Via" not in response.headers):
+        if response.status == 429 and body is None:
             # Not Discord itself but what stands before it: everything is refused for a while.
             self.close(named(response.headers.get("Retry-After")))
         if number(body or {}, "code") == EDITS_SPENT:

@@ -14,7 +14,7 @@ SUPPRESS_EMBEDS = 1 << 2
 LINK = re.compile(r"(?<!<)https?://[^\s<>]+", re.IGNORECASE)
 MOST = 10  # as many as files; Discord shows five
 LONGEST_ID = 500  # characters
-WAIT_SECONDS = 2.0  # Discord has usually looked at a link by then
+WAIT_SECONDS = 1.5  # Discord has usually looked at a link by then
 
 
 @dataclass(slots=True)

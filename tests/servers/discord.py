@@ -54,6 +54,8 @@ class Fault:
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
     body: Json | None = None
+    text: str = ""
+    """What is answered instead of JSON."""
     until: asyncio.Event = field(default_factory=asyncio.Event)
     after: int = 0
     """So many requests are spared first."""
@@ -331,6 +333,8 @@ class DiscordServer:
 
     def _faulty(self, fault: Fault) -> web.Response:
         response = told_as_json(fault.body or {}, status=fault.status)
+        if fault.text:
+            response = web.Response(text=fault.text, status=fault.status, content_type="text/html")
         response.headers.update(fault.headers)
         return response
 

@@ -233,6 +233,23 @@ async def test_an_edit_that_discord_withholds_empties_nothing(
     assert [message.text for message in messages] == ["what is this?", "end"]
 
 
+async def test_a_late_preview_beside_a_picture_asks_nothing_anew(
+    discord: DiscordServer, session: aiohttp.ClientSession, desk: FakeDesk
+) -> None:
+    async with (
+        made(discord, session, preview_seconds=0.01) as adapter,
+        listening(discord, adapter, desk),
+    ):
+        said = await discord.say(f"{MENTION} https://x.example/cat.png", [PNG])
+        await desk.until(1)
+        said["embeds"] = [PREVIEW]
+        await discord.tell("MESSAGE_UPDATE", said)
+        await discord.say(f"{MENTION} end")
+        messages = await desk.until(2)
+
+    assert messages[1].text == "end"
+
+
 @pytest.mark.parametrize("text", ["<https://x.example/cat.png>", "no link", "http:// ,"])
 async def test_nothing_is_waited_for_where_discord_will_add_nothing(
     text: str, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk

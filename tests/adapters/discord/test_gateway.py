@@ -10,7 +10,7 @@ import pytest
 from adapters.discord import DiscordAdapter
 from bot.errors import SetupError
 from tests.adapters.discord.conftest import FakeDesk, listening, made
-from tests.servers.discord import DM, TEXT, DiscordServer
+from tests.servers.discord import DM, TEXT, DiscordServer, Fault
 
 MENTION = f"<@{DiscordServer.bot}>"
 ELSEWHERE = str(1 << 22)
@@ -179,3 +179,15 @@ async def test_without_the_intent_it_says_the_mend_and_goes_on(
     assert "switch on Message Content Intent" in caplog.text
     # Flags that tell the truth cost no connection.
     assert discord.gateway.identified == 1 + flag
+
+
+async def test_flags_that_cannot_be_read_keep_nobody_from_connecting(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    discord.content_intent = False
+    discord.faults["GET /applications/@me"] = Fault("status", times=99, status=503)
+    async with listening(discord, adapter, desk):
+        await discord.say(f"{MENTION} what is this?")
+        await desk.until(1)
+
+    assert discord.gateway.identified == 2

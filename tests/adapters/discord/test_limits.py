@@ -84,7 +84,7 @@ async def test_an_address_that_is_shut_out_asks_nothing_until_it_may(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
     question = await asked(discord)
-    fault = Fault("status", status=429, headers={"Retry-After": "30"})
+    fault = Fault("status", status=429, headers={"Retry-After": "30"}, text="error code: 1015")
     discord.faults["POST /channels/{channel}/messages/{message}/threads"] = fault
     with pytest.raises(RateLimited) as raised:
         await adapter.draft(claimed(question)).finish(ANSWER)

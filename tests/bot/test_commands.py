@@ -1,15 +1,17 @@
 """Estimates and help, the same on every platform."""
 
+import csv
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from bot.commands import Sized, brief, estimate, estimate_card, total, usage_card
+from bot.commands import DETAILS, Sized, brief, estimate, estimate_card, total, usage_card
 from bot.domain import Ask, Attachment, Spent, ThreadId, UsageRow
 from bot.pricing import Prices
 from storage.store import SqlStore
 from tests.bot.building import command, commands_on
+from tests.pictures import FIXTURES
 
 ASK = Ask(model="gpt-4o", detail="high", limit=1000, instructions="Be brief.")
 PRICES = Prices.load(None)
@@ -23,6 +25,23 @@ def test_an_estimate_sums_pictures_and_text() -> None:
     assert told.input_cost == (Decimal("2.5") * told.input_tokens / 1_000_000).quantize(
         Decimal("1e-9")
     )
+
+
+def test_the_picture_part_of_an_estimate_is_what_every_documented_rule_bills() -> None:
+    with (FIXTURES / "image_tokens.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["tokens"] != "refused"]
+    checked = 0
+    for row in rows:
+        detail = next(each for each in DETAILS if each == row["detail"])
+        picture = Sized("a.jpg", int(row["width"]), int(row["height"]))
+        told = estimate([picture], "", replace(ASK, model=row["model"], detail=detail), PRICES)
+        if told.detail != detail or told.input_tokens is None:
+            continue
+        checked += 1
+
+        assert told.input_tokens - told.text_tokens == int(row["tokens"]), row
+
+    assert checked > len(rows) * 0.9
 
 
 def test_the_most_a_question_can_cost_holds_the_answer_at_its_limit() -> None:

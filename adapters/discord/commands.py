@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from adapters.discord import definitions, modals, render
 from adapters.discord.definitions import ASK, ASK_MENU
-from adapters.discord.draft import delete
-from adapters.discord.hooked import message_of
+from adapters.discord.erasing import erase
 from adapters.discord.hooks import Hooks
 from adapters.discord.interactions import (
     PRESSED,
@@ -28,8 +27,8 @@ from adapters.discord.rest import Rest
 from adapters.discord.sight import NEEDS_MENTION, Sight
 from adapters.discord.wire import Json, snowflake, string
 from adapters.discord.wishes import about_message, asked, command
-from bot.domain import Attachment, Card, Post, Proposal
-from bot.errors import ThreadsightError, TransientError
+from bot.domain import Attachment, Card, Proposal
+from bot.errors import ThreadsightError
 from bot.ports import Desk
 
 DEFER, DEFER_QUIETLY = (
@@ -39,8 +38,6 @@ DEFER, DEFER_QUIETLY = (
 EPHEMERAL = 1 << 6
 ANSWER_SECONDS = 60.0
 PRESS_SECONDS = 1.5  # of the three that Discord waits, for what a button stands for
-ERASE_TRIES = 20
-ERASE_PAUSE_SECONDS = 5.0
 TARGETS = 200  # messages under a form that is open, kept in mind
 
 BROKEN = "Something broke while I worked on this. Please try again."
@@ -235,12 +232,12 @@ class Commands:
         await self._send(used, first, original=True)
         for looks in more:
             await self._send(used, looks, original=False)
-        await self._erase(card.erased)
+        await self._erase(used, card)
 
     async def _follow_up(self, used: Interaction, card: Card) -> None:
         for looks in carded(card):
             await self._send(used, looks, original=False)
-        await self._erase(card.erased)
+        await self._erase(used, card)
 
     async def _send(self, used: Interaction, looks: Looks, *, original: bool) -> None:
         try:
@@ -261,24 +258,10 @@ class Commands:
             payload["flags"] = SUPPRESS_EMBEDS | EPHEMERAL
             await self._hooks.follow_up(used.hook, payload, looks.files)
 
-    async def _erase(self, posts: tuple[Post, ...]) -> None:
+    async def _erase(self, used: Interaction, card: Card) -> None:
         """Deletes posts of ours, since what they answered is gone."""
-        for post in posts:
-            for _ in range(ERASE_TRIES):
-                try:
-                    await self._delete(post)
-                    break
-                except TransientError as error:
-                    await asyncio.sleep(error.retry_after or ERASE_PAUSE_SECONDS)
-                except ThreadsightError as error:
-                    log.warning("post not deleted: %s", type(error).__name__)
-                    break
-
-    async def _delete(self, post: Post) -> None:
-        if (name := message_of(post.id)) is None:
-            await delete(self._rest, post.id)
-        elif hook := self._hooks.renewed(name):
-            await self._hooks.delete(hook)
+        if card.erased:
+            await erase(card.erased, used.person.id, rest=self._rest, hooks=self._hooks)
 
     def _remember(self, name: str, message: Json) -> None:
         self._targets[name] = message

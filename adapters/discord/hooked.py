@@ -232,9 +232,3 @@ async def apologise_when_late(message: str, hook: Hook, hooks: Hooks, seconds: f
                 await hooks.edit(hook, Looks(text + LATE).payload)
     except ThreadsightError as error:
         log.warning("late answer not told: %s", type(error).__name__)
-
-
-def message_of(name: PostId) -> str | None:
-    """The id of a post that only an interaction can write; None for any other."""
-    place, _, message = name.rpartition("/")
-    return message if place == HOOKED else None

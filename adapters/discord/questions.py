@@ -14,7 +14,7 @@ UNSHOWN = "\n-# {count} of the pictures {are} too large, or too many, to be show
 
 def question_post(author: str, text: str, unshown: int = 0) -> tuple[str, tuple[File, ...]]:
     """A question's post: who asks what; a question too long for it comes as a file too."""
-    head = f"**<@{author}> asks:** "
+    head = asked_by(author) + " "
     note = "" if not unshown else UNSHOWN.format(count=unshown, are="is" if unshown == 1 else "are")
     whole = head + defused(text)
     if utf16(whole + note) <= LIMIT:
@@ -25,7 +25,12 @@ def question_post(author: str, text: str, unshown: int = 0) -> tuple[str, tuple[
 def heading(author: str, text: str) -> str:
     """The same above an answer: one line, which no code block of the question runs out of."""
     words = " ".join(defused(text).replace("```", "'''").split())
-    return cut(f"**<@{author}> asks:** {words}", HEADING)
+    return cut(f"{asked_by(author)} {words}", HEADING)
+
+
+def asked_by(author: str) -> str:
+    """Who asks, as a question's post begins."""
+    return f"**<@{author}> asks:**"
 
 
 def whole_question(text: str) -> File:

@@ -156,6 +156,29 @@ async def test_forget_erases_what_was_asked_and_deletes_the_answers(stage: Disco
     assert seen["private"]
 
 
+async def test_forget_deletes_questions_that_the_bot_posted_for_somebody_and_nobody_elses(
+    stage: DiscordStage,
+) -> None:
+    discord = stage.server
+    stage.answers("A red square.")
+    await discord.use(ask("What is this?", uploaded(discord, data=png(1))))
+    await discord.until(lambda: len(discord.posts(CHANNEL)) == 1)
+    thread = discord.posts(CHANNEL)[0]["id"]
+    await stage.answered(thread)
+    await discord.use(ask("And its size?"), channel=thread)
+    await stage.answered(thread, 2)
+    await discord.use(ask("And its colour?"), channel=thread, author="bob")
+    await stage.answered(thread, 3)
+    under = [{"type": 1, "name": "forget"}]
+    seen = await discord.use({"id": "1", "type": 1, "name": "vision", "options": under})
+    await discord.until(lambda: bool(seen["contents"]))
+    await discord.press(seen["messages"][0], "Erase it all")
+    await discord.until(lambda: not discord.posts(CHANNEL))
+    await discord.until(lambda: not any("size" in text for text in discord.contents(thread)))
+
+    assert any("colour" in text for text in discord.contents(thread))
+
+
 async def test_settings_by_command_hold_for_the_next_question(stage: DiscordStage) -> None:
     discord = stage.server
     stage.answers("A cat.")

@@ -12,7 +12,7 @@ from tests.servers.discord import DM, VOICE, Fault
 from tests.servers.openai import Says
 
 HISTORY = "GET /channels/{channel}/messages"
-QUESTIONS, PEOPLE = 60, 20  # 200 of 50 people are asked by the benchmark
+QUESTIONS, PEOPLE = 40, 20  # 200 of 50 people are asked by the benchmark
 
 
 @pytest.fixture

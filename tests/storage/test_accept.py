@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from bot.domain import Attachment, Claim, ThreadId
+import pytest
+
+from bot.domain import Attachment, Claim, Kind, ThreadId
 from bot.ports import Store
 from storage.store import SqlStore
 from tests.clock import Clock
@@ -58,6 +60,19 @@ async def test_the_same_message_twice_is_one_message(store: SqlStore) -> None:
 
     assert (claim.version, claim.message.addressed, claim.message.kind) == (1, True, "question")
     assert await store.claim(PLATFORMS) is None
+
+
+@pytest.mark.parametrize("first", ["command", "question"])
+async def test_a_command_is_one_whichever_event_tells_of_it_first(
+    store: SqlStore, first: Kind
+) -> None:
+    heard = replace(message(text="drop 1"), kind="command")
+    overheard = replace(message(text="drop 1"), kind="question", addressed=False)
+
+    for each in (heard, overheard) if first == "command" else (overheard, heard):
+        await store.accept(each)
+
+    assert (await claimed(store)).message.kind == "command"
 
 
 async def test_ten_deliveries_at_once_are_one_message(store: SqlStore) -> None:

@@ -55,7 +55,7 @@ async def spend(store, root, chance):
     claim = await store.claim(PLATFORMS, thread=thread)
     person = person_day("0.20", claim.message.author)
     refusals = 0
-    for _ in range(100):
+    for _ in range(40):
         if refusals == 3:
             break
         most = Decimal(chance.randrange(1, 20_000_000)) / 10**9

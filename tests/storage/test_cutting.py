@@ -223,7 +223,7 @@ async def test_a_conversation_is_forgotten_without_its_root(store: SqlStore) -> 
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -72,6 +72,20 @@ async def test_only_one_thread_is_forgotten_where_that_is_asked(store: SqlStore)
     assert await store.participation(ELSEWHERE, "U1") == "stranger"
 
 
+async def test_a_thread_s_cards_go_with_what_a_person_asked_there(store: SqlStore) -> None:
+    await answered(store, message("1"))
+    mine = await store.offer_card(THREAD, "U1", "ask", "a secret question")
+    others = [
+        await store.offer_card(THREAD, "U2", "ask"),
+        await store.offer_card(ELSEWHERE, "U1", "ask"),
+    ]
+
+    await store.forget("slack", "T1", "U1", thread=THREAD)
+
+    assert await store.offered(mine) is None
+    assert all([await store.offered(each) for each in others])
+
+
 async def test_nobody_else_is_forgotten(store: SqlStore) -> None:
     await answered(store, message("1", author="U2"))
     await answered(store, message("2", thread=replace(THREAD, workspace="T2")))

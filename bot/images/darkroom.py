@@ -1,4 +1,4 @@
-"""Where pictures are prepared: harmless ones in threads, what may run away in processes of its own."""
+"""Where pictures are prepared: small harmless ones in threads, what is large or may run away in processes of its own."""
 
 import asyncio
 import json
@@ -39,6 +39,8 @@ MOST_ANSWER = 100_000_000
 """Bytes that a process may answer with."""
 HARMLESS_PIXELS = 300_000
 """Up to so many, a picture of the old formats takes a thread a few milliseconds."""
+HARMLESS_JPEG = 3_000_000
+"""JPEG is scaled while it is decoded; beyond, two threads at work would make the event loop late by 20 ms."""
 
 BROKE = "reading it took too much time or memory; post it as a PNG or JPEG"
 STOPPING = "The bot stopped while it read the picture."
@@ -228,7 +230,7 @@ def read(pipe: IO[bytes], size: int) -> bytes:
 def harmless(header: Header) -> bool:
     """Whether decoding it in this process can neither run away nor hold up anybody."""
     if header.format == "JPEG":
-        return True
+        return header.width * header.height <= HARMLESS_JPEG
     small = header.width * header.height <= HARMLESS_PIXELS
     return small and header.frames == 1 and header.format in ("PNG", "WEBP", "GIF")
 

@@ -69,11 +69,12 @@ def command(text: str, settable: Collection[str]) -> Spoken | None:
 
     `settable` are the names that `settings` knows.
     """
+    text = bare(text)
     if found := setting(text, settable):
         return found
     if len(text) > MAX_COMMAND:
         return None
-    words, chosen = options(text.strip())
+    words, chosen = options(text.rstrip(".! "))
     tokens = words.lower().replace(",", " ").split()
     match tokens:
         case [name] if name in ALONE and (name == "estimate" or not chosen):
@@ -85,6 +86,12 @@ def command(text: str, settable: Collection[str]) -> Spoken | None:
         case [verb, *rest] if verb in MARKS:
             return marking(verb, rest)
     return None
+
+
+def bare(text: str) -> str:
+    """What was typed, also where it was copied as code, as we name our commands."""
+    text = text.strip()
+    return text.strip("`").strip() if text.startswith("`") and text.endswith("`") else text
 
 
 def setting(text: str, settable: Collection[str]) -> Spoken | None:
@@ -107,7 +114,7 @@ def marking(verb: str, rest: list[str]) -> Spoken | None:
         rest = rest[1:]
     if rest == ["all"]:
         return Spoken("mark", mark=MARKS[verb])
-    numbers = [word for word in rest if word != "and"]
+    numbers = [word.removeprefix("#") for word in rest if word != "and"]
     if not numbers or rest[0] == "and" or rest[-1] == "and":
         return None
     if not all(word.isascii() and word.isdecimal() and len(word) <= 4 for word in numbers):

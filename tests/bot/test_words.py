@@ -34,6 +34,15 @@ NUMBERS = st.lists(st.integers(1, 9999), min_size=1, max_size=5, unique=True)
         ("help", Spoken("help")),
         ("Forget", Spoken("forget")),
         ("new", Spoken("new")),
+        ("`drop 2`", Spoken("mark", mark="dropped", numbers=(2,))),
+        ("Drop 2.", Spoken("mark", mark="dropped", numbers=(2,))),
+        ("low #1 and #3", Spoken("mark", mark="low", numbers=(1, 3))),
+        ("Help!", Spoken("help")),
+        ("`settings detail low`", Spoken("settings", "detail low")),
+        (
+            "settings thread instructions Name `x`.",
+            Spoken("settings", "thread instructions Name `x`."),
+        ),
     ],
 )
 def test_a_command_is_known_by_its_whole_text(text: str, spoken: Spoken) -> None:
@@ -47,6 +56,9 @@ def test_a_command_is_known_by_its_whole_text(text: str, spoken: Spoken) -> None
         "What is this?",
         "drop",
         "drop 2?",
+        "drop ##2",
+        "> drop 2",
+        "“drop 2”",
         "drop 0",
         "drop two",
         "drop and 2",
@@ -75,10 +87,10 @@ def test_no_question_is_taken_for_a_command(text: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_that_names_no_command_first_is_a_question(text: str) -> None:
-    first = (words.plain(text).lower().replace(",", " ").split() or [""])[0]
+    first = (words.plain(words.bare(text)).lower().replace(",", " ").split() or [""])[0]
     named = {*MARKS, *words.ALONE, "usage", "settings"}
 
-    assert first in named or words.command(text, SETTINGS) is None
+    assert first.rstrip(".!") in named or words.command(text, SETTINGS) is None
 
 
 @given(st.sampled_from(sorted(MARKS)), NUMBERS, st.sampled_from([" ", ", ", " and ", ","]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 
-from bot.domain import Attachment, Message
+from bot.domain import Attachment, Kind, Message
 from storage import cutting, erasure
 from storage.claiming import POSTED, WORK
 from storage.database import Transaction
@@ -69,12 +69,17 @@ def merge(known: Message, arrived: Message) -> Message:
         author=known.author or arrived.author,
         sent_at=known.sent_at,
         attachments=files,
-        # One event may not know yet what another has understood.
-        kind=other.kind if newest.kind == "context" else newest.kind,
+        kind=kind_of(newest, other),
         addressed=known.addressed or arrived.addressed,
         # An edit does not repeat what a form or a button chose.
         options={**other.options, **newest.options},
     )
+
+
+def kind_of(newest: Message, other: Message) -> Kind:
+    """What the message is: one event may not know yet what another has understood."""
+    understood = edit_time(newest) == edit_time(other) and other.kind == "command"
+    return other.kind if understood or newest.kind == "context" else newest.kind
 
 
 def edit_time(message: Message) -> float:

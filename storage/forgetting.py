@@ -47,13 +47,15 @@ def forget(
     bury(transaction, stones, now + FORGOTTEN_SECONDS)
     erase_messages(transaction, doomed, now)
     if thread is None:
-        forget_opinions(transaction, platform, workspace, person)
+        forget_votes(transaction, here, person)
+    else:
+        here = replace(here, channel=thread.channel, root=thread.root)
+    # The buttons under cards that only they saw: they may hold a question.
+    transaction.run(delete(buttons).where(buttons.c.person == person, *part_of(buttons, here)))
     return tuple(Post(to_thread(each), post) for each in doomed for post in each.posts)
 
 
-def forget_opinions(transaction: Transaction, platform: str, workspace: str, person: str) -> None:
-    """Erases a person's votes, and the buttons under cards that only they saw."""
-    here = Scope(platform, workspace)
-    ours = select(calls.c.key).where(*part_of(calls, here))
+def forget_votes(transaction: Transaction, workspace: Scope, person: str) -> None:
+    """Erases what a person thought of answers."""
+    ours = select(calls.c.key).where(*part_of(calls, workspace))
     transaction.run(delete(votes).where(votes.c.person == person, votes.c.call.in_(ours)))
-    transaction.run(delete(buttons).where(buttons.c.person == person, *part_of(buttons, here)))

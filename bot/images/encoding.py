@@ -23,6 +23,7 @@ FLAT = 0.5
 """The share of pixels like their neighbour: screens have 0.7 and more, photographs 0.45 at most."""
 SMALL = 65_536
 """Pixels; up to so many, a picture is kept well whatever it shows: it costs next to nothing."""
+BANDS = 12
 ALIKE = 2
 """Shades of 256 within which two pixels are alike."""
 
@@ -47,10 +48,15 @@ def is_drawn(picture: Pillow.Image) -> bool:
     """Whether it is a screen or a drawing, which have even surfaces, and no photograph, which has grain."""
     if picture.width < 2 or picture.width * picture.height < SMALL:
         return True
-    light = picture.getchannel("G")
-    left, right = light.crop((0, 0, light.width - 1, light.height)), light.crop((1, 0, *light.size))
-    steps = ImageChops.difference(left, right).histogram()
-    return sum(steps[:ALIKE]) >= FLAT * sum(steps)
+    alike = looked_at = 0
+    # A few bands tell as much as all of it, in a quarter of the time.
+    deep = max(1, picture.height // (4 * BANDS))
+    for top in range(0, picture.height - deep + 1, max(1, picture.height // BANDS)):
+        light = picture.crop((0, top, picture.width, top + deep)).getchannel("G")
+        left, right = light.crop((0, 0, light.width - 1, deep)), light.crop((1, 0, *light.size))
+        steps = ImageChops.difference(left, right).histogram()
+        alike, looked_at = alike + sum(steps[:ALIKE]), looked_at + sum(steps)
+    return alike >= FLAT * looked_at
 
 
 def jpeg(picture: Pillow.Image, quality: int, *, fine: bool) -> bytes:

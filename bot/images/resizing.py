@@ -26,7 +26,7 @@ FAST_MODES = frozenset({"L", "RGB", "RGBA"})
 KEPT_BLOCKS = 2
 
 # Pixels of a picture whose buffers are kept for the next one, at four bytes each.
-KEPT_PIXELS = 4_000_000
+KEPT_PIXELS = 9_000_000
 OWN = threading.local()
 
 

@@ -507,6 +507,8 @@ class Command:
     """As in `Person`."""
     direct: bool = False
     """True in a direct message."""
+    drawn: bool = True
+    """False where the card has no place for a drawing."""
 
 
 @dataclass(frozen=True, slots=True)

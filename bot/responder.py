@@ -148,9 +148,11 @@ class Responder:
 
     async def obey(self, claim: Claim) -> Reply:
         """Does what a message says that is a command; it costs nothing and no model hears of it."""
+        read = self.commands.concerns_pictures(claim.message)
+        unread = await self.catch_up(claim) if read else ()
         card = await self.commands.in_thread(claim)
         text = "\n\n".join(part for part in (card.title and f"**{card.title}**", card.text) if part)
-        reply = Reply(text=text, buttons=card.buttons)
+        reply = Reply(text=text, receipts=unread, buttons=card.buttons)
         await self.store.record(claim, reply)
         return reply
 

@@ -56,6 +56,11 @@ class Commands:
         card = self.cards.get(command.name)
         return await card(command) if card else help_card()
 
+    def concerns_pictures(self, message: Message) -> bool:
+        """Whether a command is about the pictures of its thread, which has to be read for it."""
+        spoken = words.command(message.text, SETTINGS)
+        return spoken is not None and spoken.name in ("mark", "estimate")
+
     async def in_thread(self, claim: Claim) -> Card:
         """The card that answers a message which is a command, for everybody in its thread."""
         message = claim.message
@@ -64,7 +69,7 @@ class Commands:
         if spoken is None:
             return help_card()
         if spoken.name == "mark":
-            return await mark_card(self.store, place, spoken)
+            return await mark_card(self.store, claim, spoken)
         if spoken.name == "forget":
             return await self.forgetting.ask_in_thread(claim)
         command = Command(
@@ -79,6 +84,7 @@ class Commands:
             attachments=message.attachments,
             options={**message.options, **spoken.options},
             message=message.id,
+            drawn=False,
         )
         return await self.run(command)
 

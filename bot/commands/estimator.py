@@ -45,6 +45,8 @@ COMPOSITE = (b"%PDF-", b"GIF8", b"II*\0", b"MM\0*")
 """How files begin that may come to several pictures, or to one of another size."""
 COMPOSITE_NAMES = (".pdf", ".gif", ".tif", ".tiff")
 DRAWN_AT_ONCE = 2
+Found = tuple[Sized, Attachment | None]
+"""A picture to be estimated, and the file that it is in where there is one."""
 # What a drawing is made of: no more than it can show, whatever the estimate is for.
 DRAWN_MODEL = "gpt-4o"
 DRAWN_DETAIL: Detail = "high"
@@ -81,16 +83,19 @@ class Estimator:
             return Card("Estimate", NO_MODEL)
         question = command.options.get("question", "")
         seen: dict[str, bytes] = {}
-        parts = await self.sizes(command, ask, seen)
-        pictures = [picture for picture, _ in parts]
-        if not pictures:
+        found: list[Found] = [*await self.sizes(command, ask, seen)]
+        if not found:
             try:
-                pictures, ask = typed(command.text, ask)
+                sizes, ask = typed(command.text, ask)
             except ValueError as error:
                 return Card("Estimate", str(error))
-        thread = await self.thread(command, question, ask, question_dollars)
-        if not pictures and thread is None:
+            found = [(size, None) for size in sizes]
+        turns = await self.said(command)
+        found += self.waiting(turns)
+        thread = await self.thread(command, turns, question, ask, question_dollars)
+        if not found and thread is None:
             return Card("Estimate", NOTHING_TO_ESTIMATE)
+        pictures = [picture for picture, _ in found]
         added = adds(thread, question, ask)
         told = estimate(pictures, question, ask, self.prices, thread_tokens=added, thread=thread)
         others = compared(pictures, question, ask, self.prices, thread_tokens=added)
@@ -98,7 +103,7 @@ class Estimator:
         return replace(
             estimate_card(told),
             buttons=await self.buttons(command, question, told),
-            drawing=await self.drawn(command, told, [source for _, source in parts], seen),
+            drawing=await self.drawn(command, told, found, seen) if command.drawn else None,
         )
 
     async def sizes(
@@ -138,28 +143,41 @@ class Estimator:
         seen[attachment.id] = data
         return found
 
-    async def thread(
-        self, command: Command, question: str, ask: Ask, question_dollars: Decimal | None
-    ) -> Fitted | None:
-        """What the thread sends again with its next question; None where nothing was said yet.
-
-        A picture that the command points at is counted once, as its own.
-        """
+    async def said(self, command: Command) -> list[Turn]:
+        """What the thread holds; a picture that the command points at is counted once, as its own."""
         if not command.root:
-            return None
-        turns = await self.store.conversation(place(command))
+            return []
         mine = {attachment.id for attachment in command.attachments}
-        turns = [
+        return [
             replace(turn, pictures=tuple(p for p in turn.pictures if p.attachment.id not in mine))
-            for turn in turns
+            for turn in await self.store.conversation(place(command))
             if turn.message != command.message or turn.role == "assistant"
         ]
+
+    def waiting(self, turns: Sequence[Turn]) -> list[Found]:
+        """The thread's pictures that nobody has looked at yet: new to the next question, by their platform's sizes."""
+        return [
+            (Sized.of(picture.attachment, max_bytes=self.max_file_bytes), picture.attachment)
+            for turn in turns
+            for picture in turn.pictures
+            if picture.pending and picture.mark != "dropped"
+        ]
+
+    async def thread(
+        self,
+        command: Command,
+        turns: Sequence[Turn],
+        question: str,
+        ask: Ask,
+        question_dollars: Decimal | None,
+    ) -> Fitted | None:
+        """What the thread sends again with its next question; None where nothing was said yet."""
         if not turns:
             return None
         room = history.room(
             ask, self.prices, most_tokens=self.history_tokens, question_dollars=question_dollars
         )
-        whole = [*turns, Turn("user", question, command.author)]
+        whole = [*map(looked_at, turns), Turn("user", question, command.author)]
         return await asyncio.to_thread(history.fit, whole, ask, room)
 
     async def buttons(self, command: Command, question: str, told: Estimate) -> tuple[Button, ...]:
@@ -198,7 +216,7 @@ class Estimator:
         self,
         command: Command,
         told: Estimate,
-        sources: Sequence[Attachment],
+        found: Sequence[Found],
         seen: Mapping[str, bytes],
     ) -> Drawing | None:
         """What the model sees of the first picture; a card without it says the same in words."""
@@ -207,9 +225,8 @@ class Estimator:
             return None
         try:
             async with asyncio.timeout(LOOKING_SECONDS), self.pencils:
-                data = None
-                if sources:
-                    data = await self.shown(command, sources[first], seen)
+                _, source = found[first]
+                data = await self.shown(command, source, seen) if source else None
                 return await asyncio.to_thread(drawing.estimate, told, told.pictures[first], data)
         except (ThreadsightError, TimeoutError):
             return None
@@ -251,6 +268,11 @@ async def parts_of(name: str, data: bytes, ask: Ask, darkroom: images.Darkroom) 
         Sized(f"{name} page {number}", image.width, image.height)
         for number, image in enumerate(made, start=1)
     ]
+
+
+def looked_at(turn: Turn) -> Turn:
+    """The turn with the pictures that are sent again."""
+    return replace(turn, pictures=tuple(p for p in turn.pictures if not p.pending))
 
 
 def composite(attachment: Attachment, told: Sized) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain import Card, Mark, ThreadId
+from bot.domain import Card, Claim, Mark
 from bot.ports import Store
 from bot.words import Spoken
 
@@ -17,16 +17,15 @@ NO_PICTURES = "There is no picture in this thread yet."
 NO_SUCH = "This thread has no picture {missing}; its pictures are {numbers}."
 
 
-async def mark_card(store: Store, thread: ThreadId, spoken: Spoken) -> Card:
-    """Marks pictures of a thread and says which."""
-    turns = await store.conversation(thread)
-    here = [picture.number for turn in turns for picture in turn.pictures]
+async def mark_card(store: Store, claim: Claim, spoken: Spoken) -> Card:
+    """Marks pictures of the thread in which this was said, and says which."""
+    here = [picture.number for picture in await store.pictures(claim)]
     if not here:
         return Card("", NO_PICTURES)
-    found = await store.mark(thread, spoken.numbers or here, spoken.mark)
+    found = await store.mark(claim.message.thread, spoken.numbers or here, spoken.mark)
     lines = [marked_line(found, spoken.mark)] if found else []
     if missing := [number for number in spoken.numbers if number not in found]:
-        lines.append(NO_SUCH.format(missing=listed(missing), numbers=listed(sorted(here))))
+        lines.append(NO_SUCH.format(missing=listed(missing), numbers=listed(here)))
     return Card("", " ".join(lines))
 
 

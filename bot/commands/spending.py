@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -42,8 +42,11 @@ class Spending:
         if rows:
             lines += await self.precision(command, scope, first)
         lines += await self.standing(command, budgets)
+        card = Card(f"Usage: {SUBJECTS[scope].lower()}", "\n".join(lines))
+        if not command.drawn:
+            return card
         drawing = await asyncio.to_thread(charting.usage, SUBJECTS[scope], rows, first, today)
-        return Card(f"Usage: {SUBJECTS[scope].lower()}", "\n".join(lines), drawing=drawing)
+        return replace(card, drawing=drawing)
 
     async def thread(self, command: Command) -> Card:
         """What one thread has cost."""

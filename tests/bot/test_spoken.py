@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Card, Person, Reply, Scope, ThreadId
+from bot.domain import Card, Person, Reply, Scope
 from bot.errors import Outage, PermanentError
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
@@ -134,6 +134,53 @@ async def test_an_estimate_in_a_thread_tells_what_the_thread_adds(bench: Bench) 
     assert "this thread with picture 1" in reply.text
 
 
+async def test_an_estimate_in_a_thread_that_was_there_before_the_bot_counts_its_pictures(
+    bench: Bench,
+) -> None:
+    before_the_bot(bench)
+
+    reply = await told(bench, 2, "estimate")
+
+    assert "`old.jpg` 640×480" in reply.text
+    assert "(pictures 425 · this thread" in reply.text
+
+
+async def test_a_picture_is_marked_before_anybody_has_looked_at_it(bench: Bench) -> None:
+    before_the_bot(bench)
+
+    reply = await told(bench, 2, "drop 1")
+    bench.model.enqueue()
+    await bench.post(3, "What is this?", bench.photo("new.jpg"))
+    await bench.reply(3)
+
+    assert reply.text == "Picture 1 is not sent any more from the next question on."
+    assert bench.model.pictures_sent() == [2]
+
+
+async def test_what_a_thread_held_is_read_for_no_command_that_is_not_about_it(
+    bench: Bench,
+) -> None:
+    before_the_bot(bench)
+
+    await told(bench, 2, "help")
+
+    assert await bench.store.conversation(THREAD) == []
+
+
+async def test_nothing_is_drawn_for_an_estimate_in_a_thread(bench: Bench) -> None:
+    photo = replace(bench.photo(), width=640, height=480)
+    await bench.post(1, "estimate", photo)
+
+    assert "640×480" in (await bench.reply(1)).text
+    assert bench.place.fetched == []
+
+
+def before_the_bot(bench: Bench) -> None:
+    """Somebody posted a picture in the thread before the bot was called into it."""
+    photo = replace(bench.photo("old.jpg"), width=640, height=480)
+    bench.place.before = [replace(bench.message(1, "Look", photo), author="ben", addressed=False)]
+
+
 async def test_usage_in_a_thread_is_the_thread_s(bench: Bench) -> None:
     await answered(bench, 1)
 
@@ -179,17 +226,17 @@ async def test_a_command_that_becomes_a_question_by_an_edit_is_answered_as_one(
 
 async def test_a_command_waits_for_a_database_that_is_away(bench: Bench) -> None:
     await answered(bench, 1)
-    conversation = bench.store.conversation
+    mark = bench.store.mark
     tries = 0
 
-    async def away(thread: ThreadId) -> object:
+    async def away(*marked: object) -> object:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise Outage("The database is away.")
-        return await conversation(thread)
+        return await mark(*marked)  # type: ignore[arg-type]
 
-    bench.store.conversation = away  # type: ignore[method-assign, assignment]
+    bench.store.mark = away  # type: ignore[method-assign, assignment]
     await bench.post(2, "drop 1")
     await bench.postponed(2)
     bench.clock.move(60)

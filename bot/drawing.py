@@ -81,6 +81,8 @@ class Panel:
         columns, rows = self.cells
         count = columns * rows
         one, many = ("tile", "tiles") if self.square == tokens.TILE else ("patch", "patches")
+        if self.tokens is None:
+            return f"{count:,} {many}, at most {tokens.MOST_PATCHES:,}"
         if count == 1:
             return f"1 {one} of {self.square} px"
         return f"{columns} x {rows} = {count:,} {many} of {self.square} px"
@@ -181,7 +183,7 @@ def scale_of(panels: Sequence[Panel], *, stacked: bool) -> float:
     tallest = max(panel.extent[1] for panel in panels)
     across = max(widths) / room if stacked else sum(widths) / (room - GAP * (len(panels) - 1))
     scale = min(1 / across, MOST_HEIGHT / tallest, LARGEST_SCALE)
-    while not stacked and len(panels) > 1 and scale > 0.01:
+    while not stacked and len(panels) > 1:
         sizes = [(round(each * scale), 0) for each in widths]
         if sum(column_widths(sizes)) + GAP <= room:
             break

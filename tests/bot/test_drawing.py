@@ -5,7 +5,7 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -78,6 +78,7 @@ def test_a_price_that_is_unknown_is_not_drawn_as_nothing() -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(width=65_535, height=65_535, model="gpt-5.6-luna", detail="original")
 @given(
     width=st.integers(1, 65_535),
     height=st.integers(1, 65_535),
@@ -93,6 +94,8 @@ def test_every_shape_gives_a_picture_of_bounded_size(
     assert len(drawn.data) < 1_000_000
     picture = pixels(drawn)
     assert picture.width == drawing.WIDTH
+    edge = {picture.getpixel((drawing.WIDTH - 16, y)) for y in range(60, picture.height - 60)}
+    assert edge == {(*drawing.GROUND, 255)}
     assert 300 < picture.height < 1_800
 
 

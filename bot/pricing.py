@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -252,8 +253,9 @@ def is_priced(model: ModelInfo) -> bool:
     return all(isinstance(side, Decimal | TieredPrices) for side in sides)
 
 
+@cache
 def release() -> str:
-    """The version of the price list."""
+    """The version of the price list; read once, since every call's row names it."""
     return version("genai-prices")
 
 

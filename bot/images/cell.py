@@ -11,6 +11,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from bot.domain import Image
@@ -25,6 +26,8 @@ HEAD = struct.Struct(">II")
 CPU_SECONDS = 60
 """That one job may take, also when nobody is left to kill the process."""
 OPEN_FILES = 64
+NICE = 10
+"""How far it stands back; the weight of a tenth beside the process that started it."""
 
 
 def main() -> None:
@@ -33,6 +36,7 @@ def main() -> None:
     # A library that prints must not disturb the conversation.
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
+    step_back()
     confine(int(sys.argv[1]))
     answers.write(READY)
     answers.flush()
@@ -40,6 +44,15 @@ def main() -> None:
         allow_seconds()
         answers.writelines(answer(data, wish, source))
         answers.flush()
+
+
+def step_back() -> None:
+    """Lets the process that hears people go first: what they post is to be stored at once, also on one core."""
+    with suppress(AttributeError, OSError):
+        os.nice(NICE)
+    # Where Linux shares the cores between sessions first, the nice value counts only within this one.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def confine(memory: int) -> None:

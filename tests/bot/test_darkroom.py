@@ -171,6 +171,16 @@ async def test_a_process_knows_no_secret(opened: Opened, monkeypatch: pytest.Mon
     assert known == b"MALLOC_ARENA_MAX=1\0"
 
 
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="a system without priorities")
+async def test_a_process_lets_those_who_listen_go_first(opened: Opened) -> None:
+    room = opened()
+    await room.prepare(HEIC, RULE, "high")
+
+    [cell] = room.cells
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, cell.process.pid) > ours
+
+
 async def test_all_processes_end_with_the_room(opened: Opened) -> None:
     room = opened()
     await asyncio.gather(*(room.prepare(HEIC, RULE, "high") for _ in range(4)))

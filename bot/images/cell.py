@@ -26,8 +26,8 @@ HEAD = struct.Struct(">II")
 CPU_SECONDS = 60
 """That one job may take, also when nobody is left to kill the process."""
 OPEN_FILES = 64
-NICE = 10
-"""How far it stands back; the weight of a tenth beside the process that started it."""
+NICE = 5
+"""How far it stands back; a third of the weight of the process that started it."""
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from storage.engines import (
     postgres_engine,
     sqlite_engine,
 )
+from storage.line import Line
 
 T = TypeVar("T")
 
@@ -104,37 +105,40 @@ class Database:
         self._scrub_due = False
         if self.postgres:
             self._writer = self._reader = postgres_engine(url, binary=True)
-            self._writes = self._reads = ThreadPoolExecutor(CONNECTIONS, "database")
+            self._threads = ThreadPoolExecutor(CONNECTIONS, "database")
+            self._line: Line[Transaction] | None = None
         else:
             self._writer = sqlite_engine(url, connections=1, writes=True, busy_seconds=busy_seconds)
             self._reader = sqlite_engine(
                 url, connections=READERS, writes=False, busy_seconds=busy_seconds
             )
-            self._writes = ThreadPoolExecutor(1, "database-write")
-            self._reads = ThreadPoolExecutor(READERS, "database-read")
+            self._threads = ThreadPoolExecutor(READERS, "database-read")
+            self._line = Line(self._write)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Does the work in one transaction, which is whole even when the caller is cancelled."""
-        return await self._in_thread(self._writes, lambda: self._write(work))
+        if self._line is not None:
+            return await self._patiently(self._line.join(work))
+        return await self._patiently(self._threads.submit(self._attempt, self._writer, work))
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Does work that changes nothing, beside whoever writes."""
-        return await self._in_thread(self._reads, lambda: self._attempt(self._reader, work))
+        return await self._patiently(self._threads.submit(self._attempt, self._reader, work))
 
     def close(self) -> None:
         """Waits for what is under way and gives every connection back."""
-        self._writes.shutdown(wait=True)
-        self._reads.shutdown(wait=True)
+        if self._line is not None:
+            self._line.close()
+        self._threads.shutdown(wait=True)
         if self._scrub_due:
             self._scrub()
         self._reader.dispose()
         self._writer.dispose()
 
-    async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
+    async def _patiently(self, result: Future[T]) -> T:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await loop.run_in_executor(threads, work)
+                return await asyncio.wrap_future(result)
         except TimeoutError as error:
             raise Outage(faults.AWAY if self.postgres else faults.LOCKED) from error
 

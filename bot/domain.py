@@ -302,6 +302,17 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """Something that people can do about a reply, before a token stands for it."""
+
+    action: Action
+    value: str = ""
+    """What the action needs to know."""
+    anybody: bool = False
+    """Else only the question's author may, beside administrators."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What a button's token stands for."""
 

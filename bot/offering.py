@@ -1,13 +1,18 @@
 """The buttons under replies."""
 
 from bot import tax
-from bot.domain import Answer, Ask, Button, Claim
+from bot.domain import Answer, Ask, Button, Chance, Claim
 from bot.history import Fitted
 from bot.ports import Store
 from bot.pricing import Prices
 
 BY_INTERACTION = "interaction"
 """An option that an adapter gives a question which nothing but an interaction can answer."""
+
+MORE = {"Ask more": Chance("more", anybody=True)}
+AGAIN = {"Try again": Chance("again")}
+VOTES = {"👍": Chance("up", anybody=True), "👎": Chance("down", anybody=True)}
+ALLOW = {"Allow this once": Chance("allow")}
 
 
 class Offers:
@@ -17,34 +22,33 @@ class Offers:
         self.store = store
         self.prices = prices
 
-    async def under_answers(self, claim: Claim) -> tuple[Button, ...]:
-        """What every answer offers, whatever it says: another one, and a vote that anybody has."""
-        buttons = (
-            *await self.after_failure(claim),
-            Button("👍", await self.store.offer(claim, "up", anybody=True)),
-            Button("👎", await self.store.offer(claim, "down", anybody=True)),
-        )
-        if BY_INTERACTION not in claim.message.options:
-            return buttons
-        more = await self.store.offer(claim, "more", anybody=True)
-        return (Button("Ask more", more, "primary"), *buttons)
-
-    async def for_this(
+    async def under_answer(
         self, claim: Claim, fitted: Fitted, ask: Ask, answer: Answer
     ) -> tuple[Button, ...]:
-        """A closer look where it was a cheap one, and what makes the thread's next questions cheaper."""
-        buttons = []
+        """Another answer, and a vote that anybody has.
+
+        A closer look where it was a cheap one, and what makes the thread's next questions cheaper.
+        """
+        wanted = MORE if BY_INTERACTION in claim.message.options else {}
+        wanted = {**wanted, **AGAIN, **VOTES}
         if answer.said and (label := tax.closer(fitted, ask, answer, self.prices)):
-            buttons.append(Button(label, await self.store.offer(claim, "closer")))
+            wanted[label] = Chance("closer")
         for label, marks in tax.buttons(fitted, ask, answer, self.prices):
-            buttons.append(Button(label, await self.store.offer(claim, "mark", marks)))
-        return tuple(buttons)
+            wanted[label] = Chance("mark", marks)
+        return await self.written(claim, wanted)
 
     async def after_failure(self, claim: Claim) -> tuple[Button, ...]:
         """Another try."""
-        return (Button("Try again", await self.store.offer(claim, "again")),)
+        return await self.written(claim, AGAIN)
 
     async def after_refusal(self, claim: Claim) -> tuple[Button, ...]:
         """Another try, as on the next day; and an administrator may let this one question pass."""
-        allow = Button("Allow this once", await self.store.offer(claim, "allow"))
-        return (*await self.after_failure(claim), allow)
+        return await self.written(claim, {**AGAIN, **ALLOW})
+
+    async def written(self, claim: Claim, wanted: dict[str, Chance]) -> tuple[Button, ...]:
+        """The buttons with these labels; one write, however many they are."""
+        tokens = await self.store.offer(claim, list(wanted.values()))
+        return tuple(
+            Button(label, token, "primary" if chance.action == "more" else "")
+            for (label, chance), token in zip(wanted.items(), tokens, strict=True)
+        )

@@ -12,6 +12,7 @@ from bot.domain import (
     Budget,
     Call,
     Card,
+    Chance,
     Check,
     Claim,
     Command,
@@ -228,13 +229,8 @@ class Store(Protocol):
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes which posts carry the reply."""
 
-    async def offer(
-        self, claim: Claim, action: Action, value: str = "", *, anybody: bool = False
-    ) -> str:
-        """A token for a button under the claimed message's reply; the same one for the same action and value.
-
-        Only the message's author may press it, unless `anybody` may; administrators always may.
-        """
+    async def offer(self, claim: Claim, chances: Sequence[Chance]) -> list[str]:
+        """A token for each button under the claimed message's reply; the same one for the same action and value."""
 
     async def offer_card(
         self, place: ThreadId, person: str, action: Action, value: str = "", *, message: str = ""

@@ -170,7 +170,6 @@ class Responder:
         """
         claim, ask = case.claim, case.ask
         spent = await self.store.thread_spent(claim.message.thread)
-        buttons = await self.offers.under_answers(claim)
         call = self.rules.call(case, fitted)
         most = None if claim.allowed else case.terms.question
         if sentence := budgets.too_dear(call.reserve, most):
@@ -208,7 +207,6 @@ class Responder:
             text=answer.text,
             footer=footer.footer(answer, fitted, spent),
             receipts=footer.receipts(pictures) + notes,
-            buttons=buttons,
             answer=answer,
             looked=footer.looked(pictures) + notes,
         )
@@ -232,13 +230,14 @@ class Responder:
         self, case: Case, fitted: Fitted, reply: Reply, call: int, answer: Answer
     ) -> Reply:
         """Stores an answer as soon as the database is there: to ask again would cost twice."""
-        with suppress(ThreadsightError):
-            more = await self.offers.for_this(case.claim, fitted, case.ask, answer)
-            reply = replace(reply, buttons=reply.buttons + more)
         async for attempt in stamina.retry_context(
             on=Outage, attempts=None, timeout=RECORD_SECONDS, wait_max=2.0
         ):
             with attempt:
+                # Who lost the claim still books what it cost.
+                with suppress(Superseded):
+                    buttons = await self.offers.under_answer(case.claim, fitted, case.ask, answer)
+                    reply = replace(reply, buttons=buttons)
                 await self.store.record(case.claim, reply, call=call, answer=answer)
         return reply
 

@@ -1,14 +1,14 @@
 """Buttons: opaque tokens that stand for one thing that somebody may do."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain import Action, Claim, Mark, Offer, Person, Pressed, ThreadId
+from bot.domain import Action, Chance, Claim, Mark, Offer, Person, Pressed, ThreadId
 from storage import gallery
 from storage.claiming import held
 from storage.database import Transaction
@@ -22,23 +22,25 @@ MARKS: frozenset[Mark] = frozenset(get_args(Mark)) - {""}
 
 
 def offer(
-    transaction: Transaction,
-    claim: Claim,
-    action: Action,
-    value: str,
-    retention_seconds: float,
-    *,
-    anybody: bool = False,
-) -> str:
-    """A token under this message's reply; the same one however often it is asked for."""
+    transaction: Transaction, claim: Claim, chances: Sequence[Chance], retention_seconds: float
+) -> list[str]:
+    """Tokens under this message's reply; the same ones however often they are asked for."""
     message = held(transaction, claim)
+    expires = transaction.now() + retention_seconds
+    return [token_for(transaction, claim, message, each, expires) for each in chances]
+
+
+def token_for(
+    transaction: Transaction, claim: Claim, message: Row[Any], chance: Chance, expires: float
+) -> str:
+    """The token that is there, which lives on, or a new one."""
     names = {
         "message": message.key,
-        "action": action,
-        "value": clean(value),
-        "person": "" if anybody else message.author,
+        "action": chance.action,
+        "value": clean(chance.value),
+        "person": "" if chance.anybody else message.author,
     }
-    holds = {"version": message.version, "expires": transaction.now() + retention_seconds}
+    holds = {"version": message.version, "expires": expires}
     known = transaction.run(
         update(buttons)
         .where(*(buttons.c[name] == names[name] for name in names))
@@ -93,7 +95,8 @@ def with_stop(
     """The claim with the token that stops it."""
     if claim is None:
         return None
-    return replace(claim, stop=offer(transaction, claim, "stop", "", retention_seconds))
+    (token,) = offer(transaction, claim, [Chance("stop")], retention_seconds)
+    return replace(claim, stop=token)
 
 
 def press(transaction: Transaction, token: str, person: Person) -> Pressed:

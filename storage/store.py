@@ -14,6 +14,7 @@ from bot.domain import (
     Answer,
     Budget,
     Call,
+    Chance,
     Claim,
     Image,
     ImageKey,
@@ -238,14 +239,10 @@ class SqlStore:
         """Notes where the reply stands."""
         await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
 
-    async def offer(
-        self, claim: Claim, action: Action, value: str = "", *, anybody: bool = False
-    ) -> str:
-        """A button's token."""
+    async def offer(self, claim: Claim, chances: Sequence[Chance]) -> list[str]:
+        """Tokens of buttons."""
         return await self._database.write(
-            lambda tx: pressing.offer(
-                tx, claim, action, value, self._retention_seconds, anybody=anybody
-            )
+            lambda tx: pressing.offer(tx, claim, chances, self._retention_seconds)
         )
 
     async def offer_card(

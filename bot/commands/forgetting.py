@@ -1,7 +1,7 @@
 """`forget` and `new`: what people take back, and where they start afresh."""
 
 from bot.access import Access
-from bot.domain import Button, Card, Claim, Command, Offer, Person, Post, Scope, ThreadId
+from bot.domain import Button, Card, Chance, Claim, Command, Offer, Person, Post, Scope, ThreadId
 from bot.ports import Store
 
 TITLE = "Forget"
@@ -44,12 +44,13 @@ class Forgetting:
         """The same under a message; an administrator may erase the whole thread."""
         message = claim.message
         place = message.thread
-        token = await self.store.offer(claim, "forget", OWN)
-        buttons = [Button("Erase what I asked", token, "danger")]
+        wanted = {"Erase what I asked": OWN}
         person = Person(message.author, message.groups)
         if await self.access.administers(place.platform, place.workspace, person):
-            token = await self.store.offer(claim, "forget", ALL)
-            buttons.append(Button("Erase the whole thread", token, "danger"))
+            wanted["Erase the whole thread"] = ALL
+        chances = [Chance("forget", what) for what in wanted.values()]
+        tokens = await self.store.offer(claim, chances)
+        buttons = (Button(*each, "danger") for each in zip(wanted, tokens, strict=True))
         return Card(TITLE, MEANT_HERE, buttons=tuple(buttons))
 
     async def erase(self, offer: Offer, person: Person) -> Card | None:

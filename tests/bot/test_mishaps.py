@@ -47,6 +47,10 @@ class Unsteady(SqlStore):
         if errors := self.failing.get(method):
             raise errors.pop(0)
 
+    async def offer(self, claim, chances):  # type: ignore[no-untyped-def]
+        self.meet("offer")
+        return await super().offer(claim, chances)
+
     async def claim(self, platforms, *, thread=None):  # type: ignore[no-untyped-def]
         self.meet("claim")
         return await super().claim(platforms, thread=thread)
@@ -129,12 +133,14 @@ async def test_an_answer_is_not_lost_while_the_database_restarts(
     bench: Bench, unsteady: Unsteady
 ) -> None:
     bench.model.enqueue("A cat.")
+    unsteady.fail("offer", AWAY)
     unsteady.fail("record", AWAY, AWAY)
     await bench.post(1, "What?", bench.photo())
 
     reply = await bench.reply(1)
 
     assert reply.text == "A cat."
+    assert [button.label for button in reply.buttons] == ["Try again", "👍", "👎"]
     assert len(bench.model.asked) == 1
     assert (await bench.store.thread_spent(THREAD)).possibly_charged == 0
 

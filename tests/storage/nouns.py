@@ -5,10 +5,12 @@ from decimal import Decimal
 from hashlib import sha256
 
 from bot.domain import (
+    Action,
     Answer,
     Attachment,
     Budget,
     Call,
+    Chance,
     Claim,
     Image,
     Message,
@@ -84,6 +86,14 @@ def answer(cost: str | None = "0.004", text: str = "A cat.", *, estimated: bool 
 def reply(text: str = "A cat.") -> Reply:
     """What a person reads."""
     return Reply(text, ("700 in · 50 out · $0.004",), ("seen",))
+
+
+async def offer(
+    store: SqlStore, claim: Claim, action: Action, value: str = "", *, anybody: bool = False
+) -> str:
+    """The token of one button."""
+    (token,) = await store.offer(claim, [Chance(action, value, anybody)])
+    return token
 
 
 async def claimed(store: SqlStore) -> Claim:

@@ -22,6 +22,7 @@ from tests.storage.nouns import (
     call,
     claimed,
     message,
+    offer,
     person_day,
     reply,
     workspace_month,
@@ -233,7 +234,7 @@ async def test_an_allowed_question_counts_for_those_that_follow(store: SqlStore)
     claim = await asked(store)
     with pytest.raises(BudgetSpent):
         await store.attempt(claim, call("0.5", person_day("0.2")))
-    token = await store.offer(claim, "allow")
+    token = await offer(store, claim, "allow")
     await store.settle(claim)
     await store.press(token, Person("U9", administrator=True))
     again = await claimed(store)

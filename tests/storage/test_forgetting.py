@@ -19,6 +19,7 @@ from tests.storage.nouns import (
     claimed,
     image,
     message,
+    offer,
     person_day,
     reply,
 )
@@ -38,7 +39,7 @@ async def paid(
     (*_, picture) = await store.pictures(claim)
     await store.keep(claim, picture.number, image(name.encode()), [image(b"more" + name.encode())])
     number = await store.attempt(claim, call("0.01", person_day(subject=author)))
-    up = await store.offer(claim, "up", anybody=True)
+    up = await offer(store, claim, "up", anybody=True)
     await store.record(claim, reply(f"answered to {author}"), call=number, answer=answer("0.004"))
     await store.posted(claim, [f"post-{name}"])
     await store.settle(claim)

@@ -19,6 +19,7 @@ from tests.storage.nouns import (
     claimed,
     edited,
     message,
+    offer,
     person_day,
     reply,
 )
@@ -37,7 +38,7 @@ async def offered(
     claim = await asked(store, message(files=names))
     await store.pictures(claim)
     number = await store.attempt(claim, call("0.01"))
-    token = await store.offer(claim, action, value, anybody=anybody)
+    token = await offer(store, claim, action, value, anybody=anybody)
     await store.record(claim, reply(), call=number, answer=answer())
     await store.settle(claim)
     return token
@@ -46,13 +47,13 @@ async def offered(
 async def test_the_same_button_is_one_token_and_others_are_others(store: SqlStore) -> None:
     claim = await asked(store)
 
-    first = await store.offer(claim, "mark", "low 1")
+    first = await offer(store, claim, "mark", "low 1")
 
-    assert await store.offer(claim, "mark", "low 1") == first
+    assert await offer(store, claim, "mark", "low 1") == first
     others = {
-        await store.offer(claim, "mark", "low 2"),
-        await store.offer(claim, "again"),
-        await store.offer(claim, "mark", "low 1", anybody=True),
+        await offer(store, claim, "mark", "low 2"),
+        await offer(store, claim, "again"),
+        await offer(store, claim, "mark", "low 1", anybody=True),
         claim.stop,
     }
     assert len(others - {first}) == 4
@@ -95,7 +96,7 @@ async def test_a_look_closer_keeps_the_other_options_and_outlives_a_delivery_aga
 ) -> None:
     question = replace(message(), options={"model": "gpt-5.4-mini", "detail": "low"})
     claim = await asked(store, question)
-    token = await store.offer(claim, "closer")
+    token = await offer(store, claim, "closer")
     await store.settle(claim)
     await store.press(token, ANNA)
 
@@ -110,8 +111,8 @@ async def test_votes_are_counted_once_for_each_person_and_the_last_one_holds(
     store: SqlStore,
 ) -> None:
     claim = await asked(store)
-    up = await store.offer(claim, "up", anybody=True)
-    down = await store.offer(claim, "down", anybody=True)
+    up = await offer(store, claim, "up", anybody=True)
+    down = await offer(store, claim, "down", anybody=True)
     number = await store.attempt(claim, call("0.01"))
     await store.record(claim, reply(), call=number, answer=answer())
     await store.settle(claim)
@@ -154,7 +155,7 @@ async def test_a_vote_outlives_its_question_in_the_ledger(store: SqlStore) -> No
 
 async def test_nobody_votes_on_what_no_model_said(store: SqlStore) -> None:
     claim = await asked(store)
-    up = await store.offer(claim, "up")
+    up = await offer(store, claim, "up")
     await store.record(claim, reply("Done."))
     await store.settle(claim)
 
@@ -166,7 +167,7 @@ async def refused(store: SqlStore) -> str:
     claim = await asked(store)
     with pytest.raises(BudgetSpent):
         await store.attempt(claim, call("0.01", person_day("0")))
-    token = await store.offer(claim, "allow")
+    token = await offer(store, claim, "allow")
     await store.record(claim, replace(reply("No money."), failed=True))
     await store.settle(claim)
     return token
@@ -324,10 +325,10 @@ async def test_a_stop_ends_only_what_is_being_answered(store: SqlStore) -> None:
 async def test_a_button_outlives_as_many_days_as_it_is_offered_again(
     store: SqlStore, clock: Clock
 ) -> None:
-    token = await store.offer(await asked(store), "again")
+    token = await offer(store, await asked(store), "again")
     clock.move(20 * DAY)
     claim = await claimed(store)
-    assert await store.offer(claim, "again") == token
+    assert await offer(store, claim, "again") == token
     await store.settle(claim)
     clock.move(20 * DAY)
 
@@ -336,7 +337,7 @@ async def test_a_button_outlives_as_many_days_as_it_is_offered_again(
 
 async def test_hostile_tokens_and_values_do_nothing(store: SqlStore) -> None:
     claim = await asked(store)
-    token = await store.offer(claim, "mark", "low 1\0\ud800 ２ ² " + "9" * 10_000)
+    token = await offer(store, claim, "mark", "low 1\0\ud800 ２ ² " + "9" * 10_000)
     await store.settle(claim)
 
     assert await store.press(token, ANNA) == "late"

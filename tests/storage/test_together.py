@@ -25,6 +25,7 @@ from tests.storage.nouns import (
     edited,
     image,
     message,
+    offer,
     person_day,
     reply,
     workspace_month,
@@ -73,7 +74,7 @@ async def anything(store: SqlStore, chance: random.Random, claims: list[Claim]) 
             await work(store, chance, claims.pop())
         case "press" if claims:
             action = chance.choice(ACTIONS)
-            token = await store.offer(chance.choice(claims), action, "low 1")
+            token = await offer(store, chance.choice(claims), action, "low 1")
             await store.press(token, Person("U1", administrator=True))
         case "rest":
             await rest(store, chance, each)

@@ -3,11 +3,10 @@
 import asyncio
 import multiprocessing
 import tempfile
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -15,7 +14,8 @@ from statistics import median
 import aiohttp
 
 from adapters.discord import DiscordAdapter
-from bot import images
+from bot import tokens
+from bot.command_line.serving import settle_down
 from bot.domain import (
     Card,
     Claim,
@@ -28,6 +28,7 @@ from bot.domain import (
     Scope,
     ThreadId,
 )
+from bot.images import Darkroom
 from storage.store import SqlStore, open_store
 from tests.adapters.contract import Upload, png
 from tests.adapters.discord.test_contract import DiscordStage
@@ -82,7 +83,8 @@ async def storing(folder: Path) -> list[float]:
         adapter = bot(url, session)
         listening = asyncio.create_task(adapter.listen(desk))
         await asyncio.to_thread(here.recv)
-        with decoding():
+        settle_down()
+        async with decoding():
             here.send("go")
             await desk.until(RATE * SECONDS)
         listening.cancel()
@@ -154,24 +156,23 @@ class TimedDesk:
         return None
 
 
-@contextmanager
-def decoding() -> Iterator[None]:
-    """Prepares a phone's photo over and over in threads, as a busy bot does."""
-    photo, over = PHOTO.read_bytes(), threading.Event()
+@asynccontextmanager
+async def decoding() -> AsyncIterator[None]:
+    """Prepares a phone's photo over and over, as a busy bot does."""
+    photo, rule, room = PHOTO.read_bytes(), tokens.rule("gpt-4o"), Darkroom()
 
-    def decode() -> None:
-        while not over.is_set():
-            images.prepare(photo, "gpt-4o", "high")
+    async def decode() -> None:
+        while True:
+            await room.prepare(photo, rule, "high")
 
-    threads = [threading.Thread(target=decode) for _ in range(DECODERS)]
-    for thread in threads:
-        thread.start()
+    decoders = [asyncio.create_task(decode()) for _ in range(DECODERS)]
     try:
         yield
     finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+        for task in decoders:
+            task.cancel()
+        await asyncio.gather(*decoders, return_exceptions=True)
+        room.close()
 
 
 async def showing() -> tuple[list[float], list[float]]:

@@ -9,6 +9,7 @@ from bot.domain import Attachment, Kind, Message
 from storage import cutting, erasure
 from storage.claiming import POSTED, WORK
 from storage.database import Transaction
+from storage.database import insert as inserting
 from storage.rows import (
     IN_ORDER,
     OF_POST,
@@ -24,13 +25,19 @@ from storage.rows import (
 )
 from storage.tables import attachments, messages, threads
 
-# The thread of a post that is known; all three are built once, since every message needs them.
+# The thread of a post that is known; all of these are built once, since every message needs them.
 KNOWN = (
     update(threads)
     .where(threads.c.key == select(messages.c.thread).where(OF_POST).scalar_subquery())
     .values(touched=bindparam("now"))
     .returning(threads)
 )
+OPEN = {
+    postgres: inserting(threads, postgres=postgres)
+    .on_conflict_do_update(index_elements=THREAD_PARTS, set_={"touched": bindparam("now")})
+    .returning(threads)
+    for postgres in (False, True)
+}
 ADD = insert(messages).returning(messages.c.key)
 DUE = update(threads).where(threads.c.key == bindparam("thread_key")).values(due=bindparam("now"))
 
@@ -105,13 +112,7 @@ def home(transaction: Transaction, message: Message, now: float, idle_seconds: f
         place = cutting.place_of(transaction, message, idle_seconds)
     named = dict(zip(THREAD_PARTS, thread_parts(place), strict=True))
     new = {"claim": 0, "numbered": 0, "touched": now, "cut": not message.thread.root}
-    opened = transaction.insert(threads)
-    return transaction.run(
-        opened.on_conflict_do_update(
-            index_elements=THREAD_PARTS, set_={"touched": opened.excluded.touched}
-        ).returning(threads),
-        {**named, **new},
-    ).one()
+    return transaction.run(OPEN[transaction.postgres], {**named, **new, "now": now}).one()
 
 
 def add(transaction: Transaction, thread: Row[Any], message: Message, now: float) -> bool:

@@ -1,9 +1,10 @@
 """A thread as the model will read it."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Claim, Message, Reply, ThreadId, Turn
@@ -12,9 +13,11 @@ from storage.claiming import NOT_OURS
 from storage.database import Transaction
 from storage.gallery import unnumbered
 from storage.rows import (
+    WITHIN,
     File,
     by_message,
     heads,
+    in_thread,
     of_post,
     to_message,
     to_picture,
@@ -25,6 +28,16 @@ from storage.rows import (
     within,
 )
 from storage.tables import answers, messages, threads
+
+# Questions of a thread; built once, since every message that calls nobody asks for them.
+ASKED = (
+    select(messages.c.author)
+    .join(threads, threads.c.key == messages.c.thread)
+    .where(WITHIN, messages.c.addressed)
+    .limit(1)
+)
+ASKED_BY_THEN = ASKED.where(messages.c.sent_at <= bindparam("moment"))
+ASKED_BY = ASKED_BY_THEN.where(messages.c.author == bindparam("person"))
 
 
 def history(transaction: Transaction, claim: Claim) -> list[Turn]:
@@ -97,17 +110,13 @@ def participation(
     transaction: Transaction, thread: ThreadId, author: str, before: float | None
 ) -> str:
     """Whether this person, or anybody, has spoken to the bot in the thread, up to a moment."""
-    asked = (
-        select(messages.c.author)
-        .join(threads, threads.c.key == messages.c.thread)
-        .where(within(thread), messages.c.addressed)
-    )
-    by_then = asked if before is None else asked.where(messages.c.sent_at <= before)
-    if transaction.first(by_then.where(messages.c.author == author).limit(1)) is not None:
+    here = in_thread(thread)
+    by_then = {**here, "moment": inf if before is None else before}
+    if transaction.first(ASKED_BY, {**by_then, "person": author}) is not None:
         return "asker"
-    if transaction.first(by_then.limit(1)) is not None:
+    if transaction.first(ASKED_BY_THEN, by_then) is not None:
         return "guest"
-    return "early" if transaction.first(asked.limit(1)) is not None else "stranger"
+    return "early" if transaction.first(ASKED, here) is not None else "stranger"
 
 
 def reply(transaction: Transaction, message: Message) -> Reply | None:

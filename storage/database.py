@@ -74,10 +74,7 @@ class Transaction:
 
     def insert(self, table: Table) -> postgresql.Insert:
         """An INSERT that knows ON CONFLICT, which both databases write alike."""
-        if self.postgres:
-            return postgresql.insert(table)
-        # The two classes have the same methods; naming one spares every caller a union.
-        return sqlite.insert(table)  # type: ignore[return-value]
+        return insert(table, postgres=self.postgres)
 
     def lock(self, *, key: int, shared: bool) -> None:
         """Keeps those who write in a workspace and those who erase in it apart.
@@ -87,6 +84,14 @@ class Transaction:
         if self.postgres:
             mode = "_shared" if shared else ""
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{mode}({key})")
+
+
+def insert(table: Table, *, postgres: bool) -> postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, before it is known in which transaction."""
+    if postgres:
+        return postgresql.insert(table)
+    # The two classes have the same methods; naming one spares every caller a union.
+    return sqlite.insert(table)  # type: ignore[return-value]
 
 
 POSTGRES_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"

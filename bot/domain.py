@@ -442,11 +442,13 @@ class PictureEstimate:
     width: int | None = None
     height: int | None = None
     seen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Detail → width and height in pixels that the model sees."""
+    """Detail → width and height in pixels that the model sees, of each part where it is cut."""
     tokens: Mapping[str, int | None] = field(default_factory=dict)
-    """Detail → tokens; None where the model refuses the picture at that detail."""
+    """Detail → tokens of all parts; None where the model refuses the picture at that detail."""
     costs: Mapping[str, Decimal] = field(default_factory=dict)
     """Detail → USD for those tokens; nothing where the price is unknown."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Detail → parts into which a very long picture is cut, where it is."""
     error: str = ""
     """Why it cannot be seen; also `size unknown` for a linked picture."""
 

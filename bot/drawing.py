@@ -51,6 +51,8 @@ class Panel:
     """Pixels of a tile's or patch's side; 0 where the price does not depend on them."""
     tokens: int | None
     cost: Decimal | None
+    parts: int = 1
+    """Of how many such parts this is the first."""
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -83,26 +85,33 @@ class Panel:
         one, many = ("tile", "tiles") if self.square == tokens.TILE else ("patch", "patches")
         if self.tokens is None:
             return f"{count:,} {many}, at most {tokens.MOST_PATCHES:,}"
+        if self.parts > 1:
+            return f"{self.parts} parts of {columns} x {rows} {many}, this is the first"
         if count == 1:
             return f"1 {one} of {self.square} px"
         return f"{columns} x {rows} = {count:,} {many} of {self.square} px"
 
 
-def estimate(told: Estimate, picture: PictureEstimate, data: bytes | None) -> Drawing | None:
+def estimate(
+    told: Estimate, picture: PictureEstimate, data: bytes | None, part: bytes | None = None
+) -> Drawing | None:
     """The picture as the model sees it at two details; None where there is nothing to draw.
 
-    `data` is the picture in a form that we prepared ourselves; without it a placeholder stands there.
+    `data` is the picture in a form that we prepared ourselves; without it a placeholder stands there. `part` is the
+    first part of one that is cut.
     """
     panels = panels_of(told, picture)
     if not panels or picture.width is None or picture.height is None:
         return None
-    source = opened(data, picture.width, picture.height)
+    whole = opened(data, picture.width, picture.height)
+    first = opened(part, panels[-1].width, panels[-1].height)
+    sources = [first if panel.parts > 1 else whole for panel in panels]
     title = plain(picture.name) or "a picture"
     heading = f"{title}, {picture.width:,} x {picture.height:,} pixels"
     below = f"what {plain(told.model)} sees, and what is paid for"
     if any(wasteful(panel) for panel in panels):
         below += "; grey is paid for and empty"
-    canvas = laid_out(heading, below, panels, source)
+    canvas = laid_out(heading, below, panels, sources)
     return Drawing("estimate.png", encoded(canvas), alt(title, picture, told, panels))
 
 
@@ -132,6 +141,7 @@ def panels_of(told: Estimate, picture: PictureEstimate) -> list[Panel]:
                 square=square,
                 tokens=picture.tokens.get(level),
                 cost=picture.costs.get(level),
+                parts=picture.parts.get(level, 1),
             )
         )
     return panels
@@ -148,7 +158,9 @@ def alt(title: str, picture: PictureEstimate, told: Estimate, panels: Sequence[P
     return f"{title}, {size} pixels, as {told.model} sees it: {'; '.join(parts)}."
 
 
-def laid_out(heading: str, below: str, panels: Sequence[Panel], source: Image.Image) -> Image.Image:
+def laid_out(
+    heading: str, below: str, panels: Sequence[Panel], sources: Sequence[Image.Image]
+) -> Image.Image:
     """Heading, panels and their captions on one card."""
     stacked = len(panels) > 1 and min(aspect(panel) for panel in panels) > WIDE
     scale = scale_of(panels, stacked=stacked)
@@ -167,7 +179,7 @@ def laid_out(heading: str, below: str, panels: Sequence[Panel], source: Image.Im
     columns = column_widths(sizes)
     for index, (panel, (_, tall)) in enumerate(zip(panels, sizes, strict=True)):
         at = (x, y if stacked else top + max(size[1] for size in sizes) - tall)
-        painted(canvas, draw, panel, source, at, scale)
+        painted(canvas, draw, panel, sources[index], at, scale)
         captioned(draw, panel, (x, at[1] + tall + 16))
         if stacked:
             y += tall + caption + 28

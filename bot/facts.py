@@ -68,6 +68,7 @@ def of_estimate(told: Estimate) -> Facts:
                 "height": each.height,
                 "tokens": dict(each.tokens),
                 "cost_usd": {level: number(cost) for level, cost in each.costs.items()},
+                **({"parts": dict(each.parts)} if each.parts else {}),
             }
             for each in told.pictures
         ],

@@ -38,9 +38,13 @@ class Sized:
     width: int | None = None
     height: int | None = None
     error: str = ""
+    cut: bool = False
+    """Whether it is cut into parts where it is very long."""
 
     @classmethod
-    def of(cls, attachment: Attachment, *, max_bytes: int | None = None) -> "Sized":
+    def of(
+        cls, attachment: Attachment, *, max_bytes: int | None = None, cut: bool = False
+    ) -> "Sized":
         """By the size that its platform tells."""
         if max_bytes is not None and (attachment.size or 0) > max_bytes:
             megabytes = (attachment.size or 0) / 1e6
@@ -52,7 +56,7 @@ class Sized:
         width, height = attachment.width or 0, attachment.height or 0
         if attachment.linked or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
             return cls(attachment.name, error=UNSIZED)
-        return cls(attachment.name, width, height)
+        return cls(attachment.name, width, height, cut=cut)
 
 
 def estimate(
@@ -134,22 +138,29 @@ def look(picture: Sized, rule: tokens.Rule, price: Decimal | None) -> PictureEst
     """One picture at each detail that the model knows; `price` is USD a token."""
     if picture.error or picture.width is None or picture.height is None:
         return PictureEstimate(picture.name, error=picture.error or UNSIZED)
-    width, height = picture.width, picture.height
+    size = picture.width, picture.height
+    parts = {level: rule.parts(*size, level) if picture.cut else (size,) for level in rule.levels}
     counts: dict[str, int | None] = {
-        level: rule.count(width, height, level) for level in rule.levels
+        level: counted(rule, sizes, level) for level, sizes in parts.items()
     }
     return PictureEstimate(
         picture.name,
-        width,
-        height,
-        seen={level: rule.seen(width, height, level) for level in rule.levels},
+        *size,
+        seen={level: rule.seen(*sizes[0], level) for level, sizes in parts.items()},
         tokens=counts,
         costs={
             level: price * count
             for level, count in counts.items()
             if price is not None and count is not None
         },
+        parts={level: len(sizes) for level, sizes in parts.items() if len(sizes) > 1},
     )
+
+
+def counted(rule: tokens.Rule, sizes: Sequence[tokens.Size], detail: Detail) -> int | None:
+    """The tokens of equal parts; None where one would be refused."""
+    each = rule.count(*sizes[0], detail)
+    return None if each is None else len(sizes) * each
 
 
 def chosen(ask: Ask, options: Mapping[str, str]) -> Ask:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from bot import drawing, history, images, proposals, tokens
+from bot import drawing, footer, history, images, proposals, tokens
 from bot.commands.estimating import (
     NOTHING_TO_ESTIMATE,
     UNSIZED,
@@ -72,6 +72,7 @@ class Estimator:
         self.max_file_bytes = max_file_bytes
         self.history_tokens = history_tokens
         self.darkroom = darkroom or Darkroom(max_bytes=max_file_bytes)
+        self.cuts = self.darkroom.options.split_tall
         self.pencils = asyncio.Semaphore(DRAWN_AT_ONCE)
 
     async def card(
@@ -89,7 +90,7 @@ class Estimator:
                 sizes, ask = typed(command.text, ask)
             except ValueError as error:
                 return Card("Estimate", str(error))
-            found = [(size, None) for size in sizes]
+            found = [(replace(size, cut=self.cuts), None) for size in sizes]
         turns = await self.said(command)
         found += self.waiting(turns)
         thread = await self.thread(command, turns, question, ask, question_dollars)
@@ -103,7 +104,7 @@ class Estimator:
         return replace(
             estimate_card(told),
             buttons=await self.buttons(command, question, told),
-            drawing=await self.drawn(command, told, found, seen) if command.drawn else None,
+            drawing=await self.drawn(command, told, found, seen, thread) if command.drawn else None,
         )
 
     async def sizes(
@@ -116,13 +117,17 @@ class Estimator:
         found: list[tuple[Sized, Attachment]] = []
         reads = 0
         for attachment in command.attachments:
-            sized = [Sized.of(attachment, max_bytes=self.max_file_bytes)]
+            sized = [self.sized(attachment)]
             unsized = sized[0].error == UNSIZED and not attachment.linked
             if (unsized or composite(attachment, sized[0])) and reads < FETCHED:
                 reads += 1
                 sized = await self.measured(command, attachment, sized[0], ask, seen)
             found += [(picture, attachment) for picture in sized]
         return found
+
+    def sized(self, attachment: Attachment) -> Sized:
+        """A picture by what its platform tells of it."""
+        return Sized.of(attachment, max_bytes=self.max_file_bytes, cut=self.cuts)
 
     async def measured(
         self,
@@ -157,7 +162,7 @@ class Estimator:
     def waiting(self, turns: Sequence[Turn]) -> list[Found]:
         """The thread's pictures that nobody has looked at yet: new to the next question, by their platform's sizes."""
         return [
-            (Sized.of(picture.attachment, max_bytes=self.max_file_bytes), picture.attachment)
+            (self.sized(picture.attachment), picture.attachment)
             for turn in turns
             for picture in turn.pictures
             if picture.pending and picture.mark != "dropped"
@@ -218,26 +223,51 @@ class Estimator:
         told: Estimate,
         found: Sequence[Found],
         seen: Mapping[str, bytes],
+        thread: Fitted | None,
     ) -> Drawing | None:
-        """What the model sees of the first picture; a card without it says the same in words."""
+        """What the model sees of the first picture, or of the thread's last one where none is new.
+
+        A card without it says the same in words.
+        """
         first = next((index for index, p in enumerate(told.pictures) if not p.error), None)
-        if first is None:
-            return None
         try:
             async with asyncio.timeout(LOOKING_SECONDS), self.pencils:
-                _, source = found[first]
-                data = await self.shown(command, source, seen) if source else None
-                return await asyncio.to_thread(drawing.estimate, told, told.pictures[first], data)
+                if first is None:
+                    return None if told.pictures else await self.drawn_again(told, thread)
+                picture, (_, source) = told.pictures[first], found[first]
+                data = part = None
+                if source:
+                    cut = bool(picture.parts)
+                    data, part = await self.shown(command, source, seen, cut=cut)
+                return await asyncio.to_thread(drawing.estimate, told, picture, data, part)
         except (ThreadsightError, TimeoutError):
             return None
 
+    async def drawn_again(self, told: Estimate, thread: Fitted | None) -> Drawing | None:
+        """The last picture that the thread sends again, from the form that is kept of it."""
+        turns = thread.turns if thread else ()
+        held = [p for turn in turns for p in turn.pictures if p.visible and len(p.images) == 1]
+        if not held:
+            return None
+        last = held[-1]
+        [image] = last.images
+        sized = Sized(footer.label(last), last.width, last.height)
+        [picture] = estimate([sized], "", Ask(told.model, told.detail), self.prices).pictures
+        # A mark, or a thread without room, may hold it at another detail than the question's.
+        told = replace(told, detail=last.mark if last.mark in ("low", "high") else told.detail)
+        data = await self.store.load(image.key)
+        return await asyncio.to_thread(drawing.estimate, told, picture, data)
+
     async def shown(
-        self, command: Command, attachment: Attachment, seen: Mapping[str, bytes]
-    ) -> bytes:
-        """A picture in a form that we made ourselves, small enough to draw."""
+        self, command: Command, attachment: Attachment, seen: Mapping[str, bytes], *, cut: bool
+    ) -> tuple[bytes, bytes]:
+        """A picture, and its first part where it is cut, in forms that we made ourselves, small enough to draw."""
         data = seen.get(attachment.id) or await self.fetched(command, attachment)
-        prepared = await self.darkroom.prepare(data, tokens.rule(DRAWN_MODEL), DRAWN_DETAIL)
-        return prepared[0].data
+        rule = tokens.rule(DRAWN_MODEL)
+        part = (await self.darkroom.prepare(data, rule, DRAWN_DETAIL))[0].data
+        # Low detail leaves it whole.
+        whole = (await self.darkroom.prepare(data, rule, "low"))[0].data if cut else part
+        return whole, part
 
     async def fetched(self, command: Command, attachment: Attachment) -> bytes:
         """A file from its platform; never stored."""
@@ -258,7 +288,7 @@ async def parts_of(name: str, data: bytes, ask: Ask, darkroom: images.Darkroom) 
     """All that a file comes to: a picture, a document's pages, an animation's storyboard; raises PictureUnseen."""
     if not data.startswith(COMPOSITE):
         width, height = await asyncio.to_thread(images.measure, data, max_bytes=darkroom.max_bytes)
-        return [Sized(name, width, height)]
+        return [Sized(name, width, height, cut=darkroom.options.split_tall)]
     # As the model would be sent it; less than high would tell nothing of high.
     detail: Detail = "high" if ask.detail == "low" else ask.detail
     made = await darkroom.prepare(data, tokens.rule(ask.model), detail)

@@ -83,11 +83,13 @@ def level_words(picture: PictureEstimate, level: str) -> str:
     if count is None:
         return "refused by the model"
     width, height = picture.seen[level]
-    parts = [f"{count:,} tokens"]
+    words = [f"{count:,} tokens"]
     if level in picture.costs:
-        parts.append(small(picture.costs[level]))
-    parts.append(f"seen at {width}×{height}")
-    return " · ".join(parts)
+        words.append(small(picture.costs[level]))
+    seen = f"seen at {width}×{height}"
+    cut = picture.parts.get(level)
+    words.append(f"in {cut} parts, each {seen}" if cut else seen)
+    return " · ".join(words)
 
 
 def sum_lines(estimate: Estimate) -> list[str]:

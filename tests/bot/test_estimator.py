@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot import images, tokens
 from bot.commands import Estimator
 from bot.domain import Ask, Attachment, Card, Command, Message, Reply, ThreadId
 from bot.errors import Outage
-from bot.images import Darkroom
+from bot.images import Darkroom, Options
 from bot.looking import Eyes
 from bot.pricing import Prices
 from storage.store import SqlStore, open_store
@@ -179,6 +180,50 @@ async def test_in_a_thread_the_estimate_holds_what_the_thread_sends_again(
     assert total(within) > total(without) + 255
     assert "pictures 0" not in alone.text
     assert [button.label for button in alone.buttons] == ["Ask now"]
+
+
+async def test_with_nothing_new_the_thread_s_last_picture_is_drawn_from_what_is_kept(
+    estimator: Estimator, store: SqlStore, place: FakeAdapter
+) -> None:
+    await talked(store, place)
+    place.files.clear()
+    await store.mark(THREAD, [1], "low")
+
+    card = await estimator.card(command(root=THREAD.root, question="And?"), ASK)
+
+    assert card.drawing is not None
+    assert "picture 1 (first.jpg), 320×240 pixels, as gpt-4o sees it" in card.drawing.alt
+    assert place.fetched == ["f0"]
+
+
+async def test_a_long_screenshot_that_is_cut_is_counted_and_drawn_in_its_parts(
+    store: SqlStore, place: FakeAdapter
+) -> None:
+    options = Options(split_tall=True)
+    cutting = Estimator(
+        store,
+        {"fake": place},
+        Prices.load(None),
+        max_file_bytes=MAX_BYTES,
+        history_tokens=100_000,
+        darkroom=Darkroom(options, max_bytes=MAX_BYTES),
+    )
+    data = place.files["f1"] = pictures.photo(400, 4_000)
+    sent = images.prepare_all(data, "gpt-4o", "high", options=options)
+    rule = tokens.rule("gpt-4o")
+
+    card = await cutting.card(command(photo(400, 4_000)), ASK)
+
+    counts = [rule.count(part.width, part.height, "high") for part in sent]
+    assert len(counts) > 1
+    told = f"{sum(filter(None, counts)):,} tokens"
+    parts = f"in {len(sent)} parts, each seen at {sent[0].width}×{sent[0].height}"
+    [line] = [line for line in card.text.splitlines() if "**high" in line]
+    assert told in line
+    assert parts in line
+    assert "- low: 85 tokens" in card.text
+    assert card.drawing is not None
+    assert f"{len(sent)} parts of 1×2 tiles, this is the first, {told}" in card.drawing.alt
 
 
 async def test_a_picture_that_the_thread_has_already_is_counted_once(

@@ -15,6 +15,7 @@ from adapters.discord.files import Files
 from adapters.discord.gateway import Gateway
 from adapters.discord.hooked import ANSWER_SECONDS, HookedDraft
 from adapters.discord.hooks import OPTION, Hook, Hooks
+from adapters.discord.lately import Lately
 from adapters.discord.limits import Limits
 from adapters.discord.places import Places
 from adapters.discord.previews import WAIT_SECONDS, Previews
@@ -30,6 +31,7 @@ EDIT_SECONDS = 1.25  # Discord takes five edits in five seconds; one is kept for
 PAUSE_SECONDS = 0.3  # before a request is tried again the first time
 IDENTIFY_SECONDS = 5.0  # Discord takes one identify in this time.
 ACK_SECONDS = 15.0  # for Discord to answer a heartbeat
+MOST_PLAIN = 10_000
 
 
 class DiscordAdapter:
@@ -79,6 +81,8 @@ class DiscordAdapter:
             pause_seconds=pause_seconds,
         )
         self._spoilers = Spoilers(self._rest)
+        self._plain: Lately[bool] = Lately(MOST_PLAIN)
+        """Messages that are known to reply to none, so that nobody has to ask Discord."""
         self._tasks: set[asyncio.Task[None]] = set()
         proposals = Proposals(
             rest=self._rest,
@@ -105,6 +109,7 @@ class DiscordAdapter:
             self._sight,
             self._previews,
             self._spoilers,
+            self._plain,
         )
         try:
             await ear.listen(self._gateway)
@@ -129,7 +134,8 @@ class DiscordAdapter:
         found: Sequence[Message] = ()
         try:
             with waiting_for_the_token():
-                return (found := await earlier(self._rest, message))
+                plain = message.id in self._plain
+                return (found := await earlier(self._rest, message, plain=plain))
         except Unread as error:
             found = error.found
             raise

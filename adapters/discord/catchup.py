@@ -12,10 +12,10 @@ MOST_TALKS = 10  # direct messages, the latest first, which Discord does not nam
 PAGE = 100  # messages of each that are read
 
 
-def with_news(places: Iterable[Place], since: int, most: int) -> list[Place]:
-    """The places that have or may have messages after this id, the newest first, and at most so many."""
+def with_news(places: Iterable[Place], since: int) -> list[Place]:
+    """The places that have or may have messages after this id, the newest first."""
     news = [place for place in places if place.holds_messages and newest(place, since) > since]
-    return sorted(news, key=lambda place: newest(place, since), reverse=True)[: max(0, most)]
+    return sorted(news, key=lambda place: newest(place, since), reverse=True)
 
 
 def newest(place: Place, since: int) -> int:

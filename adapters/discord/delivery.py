@@ -36,8 +36,10 @@ class Delivery:
         sight: Sight,
         previews: Previews,
         spoilers: Spoilers,
+        plain: Lately[bool],
     ) -> None:
         self._spoilers = spoilers
+        self._plain = plain
         self._desk = desk
         self._rest = rest
         self._places = places
@@ -110,6 +112,8 @@ class Delivery:
         if root:
             message = replace(message, thread=replace(message.thread, root=root), kind="question")
         self._spoilers.hear(message)
+        if not item(data, "message_reference"):
+            self._plain.keep(message.id, True)
         groups = self._places.groups(place, events.roles_of(data))
         card = await self._desk.accept(replace(message, groups=groups))
         self._handed.keep(message.id, True)

@@ -12,6 +12,7 @@ from adapters.discord.commands import Commands
 from adapters.discord.delivery import Delivery
 from adapters.discord.draft import delete
 from adapters.discord.gateway import Gateway
+from adapters.discord.lately import Lately
 from adapters.discord.limits import LOGIN_REFUSED
 from adapters.discord.marks import Marks
 from adapters.discord.persistence import persist
@@ -68,12 +69,13 @@ class Ear:
         sight: Sight,
         previews: Previews,
         spoilers: Spoilers,
+        plain: Lately[bool],
     ) -> None:
         self._desk = desk
         self._rest = rest
         self._places = places
         self._commands = commands
-        self._delivery = Delivery(desk, rest, places, sight, previews, spoilers)
+        self._delivery = Delivery(desk, rest, places, sight, previews, spoilers, plain)
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._me = ""
         self._since = 0
@@ -188,8 +190,16 @@ class Ear:
         # A bot in many servers reads no more than one in a few: it has its limits with Discord.
         shard = (int(server or 0) >> 22) % self._shards
         left = self._readings.get(shard, MOST_PLACES)
-        places = with_news(self._places.of_guild(server), since, left)
+        news = with_news(self._places.of_guild(server), since)
+        places = news[: max(0, left)]
         self._readings[shard] = left - len(places)
+        if len(news) > len(places):
+            log.warning(
+                "not caught up in %s places of server %s: more than %s have news",
+                len(news) - len(places),
+                server,
+                MOST_PLACES,
+            )
         await self._read(places, since)
         self._marks.thaw(server)
         if server in self._awaited:

@@ -16,15 +16,18 @@ HIDDEN_ONE = "one earlier message is not shown to me by Discord: it does not men
 HIDDEN = "{count} earlier messages are not shown to me by Discord: they do not mention me"
 
 
-async def earlier(rest: Rest, message: Message) -> list[Message]:
-    """The messages before this one, oldest first; raises Unread with what Discord shows where that is not all."""
+async def earlier(rest: Rest, message: Message, *, plain: bool = False) -> list[Message]:
+    """The messages before this one, oldest first; raises Unread with what Discord shows where that is not all.
+
+    One that is known to be `plain` replies to none.
+    """
     if not homes(message):
         return []
     found: dict[str, Json] = {}
     for data in [
         *await before(rest, message),
         *await starter(rest, message),
-        *await replies(rest, message),
+        *([] if plain else await replies(rest, message)),
     ]:
         found.setdefault(snowflake(data, "id"), data)
     me = await rest.me()

@@ -3,6 +3,7 @@
 from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
 from bot.domain import Message
+from tests.adapters.discord.conftest import FakeDesk, listening
 from tests.servers.discord import DM, TEXT, THREAD, DiscordServer
 
 GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
@@ -54,6 +55,18 @@ async def test_a_plain_question_in_a_channel_has_nothing_before_it(
     said = await discord.say(f"<@{BOT}> what is it?")
 
     assert await adapter.earlier(handed(discord, said, Place(CHANNEL, GUILD, TEXT))) == []
+
+
+async def test_a_question_that_was_heard_to_reply_to_none_is_not_read_again(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    async with listening(discord, adapter, desk):
+        await discord.say(f"<@{BOT}> what is it?")
+        [question] = await desk.until(1)
+        discord.requests.clear()
+
+        assert await adapter.earlier(question) == []
+        assert discord.requests == []
 
 
 async def test_a_thread_whose_root_is_deleted_still_has_its_messages(

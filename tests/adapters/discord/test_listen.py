@@ -329,7 +329,10 @@ async def test_a_discord_that_is_away_at_the_start_is_waited_for(
 
 
 async def test_only_so_many_places_are_read_after_a_gap(
-    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+    discord: DiscordServer,
+    adapter: DiscordAdapter,
+    desk: FakeDesk,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     desk.seen = time.time() - 3600.0
     for number in range(60):
@@ -339,6 +342,7 @@ async def test_only_so_many_places_are_read_after_a_gap(
         messages = await desk.until(50)
 
     assert {message.text for message in messages} == {str(number) for number in range(10, 60)}
+    assert f"not caught up in 10 places of server {GUILD}" in caplog.text
 
 
 async def test_a_wrong_token_is_said_at_once(

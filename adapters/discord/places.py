@@ -1,5 +1,6 @@
 """Where messages stand: channels and threads as the gateway tells them, and the bot's own roles."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class Places:
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
+        self._guilds: defaultdict[str, set[str]] = defaultdict(set)
+        """The ids of each server's places: a bot in thousands of servers must not look through all for each."""
         self._roles: dict[str, frozenset[str]] = {}
 
     def learn(self, event: str, data: Json, me: str) -> None:
@@ -54,12 +57,12 @@ class Places:
             for thread in items(data, "threads"):
                 self.add(thread, guild=snowflake(data, "guild_id"))
         elif event in ("CHANNEL_DELETE", "THREAD_DELETE"):
-            self._places.pop(snowflake(data, "id"), None)
+            gone = self._places.pop(snowflake(data, "id"), None)
+            if gone is not None:
+                self._guilds[gone.guild].discard(gone.id)
         elif event == "GUILD_DELETE" and data.get("unavailable") is not True:
-            guild = snowflake(data, "id")
-            self._places = {
-                name: each for name, each in self._places.items() if each.guild != guild
-            }
+            for name in self._guilds.pop(snowflake(data, "id"), ()):
+                self._places.pop(name, None)
 
     def add(self, channel: Json, *, guild: str = "") -> Place:
         """Remembers a channel or thread as Discord describes it."""
@@ -74,6 +77,7 @@ class Places:
             else None,
         )
         self._places[place.id] = place
+        self._guilds[place.guild].add(place.id)
         return place
 
     def get(self, channel: str) -> Place | None:
@@ -82,7 +86,7 @@ class Places:
 
     def of_guild(self, guild: str) -> Iterator[Place]:
         """All known places of a server."""
-        return (place for place in self._places.values() if place.guild == guild)
+        return (self._places[name] for name in self._guilds.get(guild, ()))
 
     def groups(self, place: Place, roles: Iterable[str]) -> tuple[str, ...]:
         """All ids by which somebody with these roles may be allowed or denied in a place, but the place's own."""

@@ -86,7 +86,7 @@ class Panel:
         if self.tokens is None:
             return f"{count:,} {many}, at most {tokens.MOST_PATCHES:,}"
         if self.parts > 1:
-            return f"{self.parts} parts of {columns} x {rows} {many}, this is the first"
+            return f"{self.parts} such parts of {columns} x {rows} {many}"
         if count == 1:
             return f"1 {one} of {self.square} px"
         return f"{columns} x {rows} = {count:,} {many} of {self.square} px"

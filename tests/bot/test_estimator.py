@@ -223,7 +223,7 @@ async def test_a_long_screenshot_that_is_cut_is_counted_and_drawn_in_its_parts(
     assert parts in line
     assert "- low: 85 tokens" in card.text
     assert card.drawing is not None
-    assert f"{len(sent)} parts of 1×2 tiles, this is the first, {told}" in card.drawing.alt
+    assert f"{len(sent)} such parts of 1×2 tiles, {told}" in card.drawing.alt
 
 
 async def test_a_picture_that_the_thread_has_already_is_counted_once(

@@ -13,6 +13,7 @@ Scope = Literal["person", "channel", "workspace"]
 DAY = "%Y-%m-%d"
 MONTH = "%Y-%m"
 MOST = Decimal(1_000_000)  # USD; who means more than that means something else
+NONE = "none"  # is no limit at all
 PLACES = 9  # a nano-dollar is the least that is counted
 
 
@@ -69,6 +70,11 @@ def too_dear(most: Decimal | None, allowed: Decimal | None) -> str | None:
         f"{dollars(allowed)} here: ask with fewer pictures or at low detail, or ask an "
         "administrator for a shorter answer limit or a higher limit for each question."
     )
+
+
+def cap(words: str) -> Decimal | None:
+    """A limit in dollars, or `none`; raises ValueError with what would do."""
+    return None if words.strip().lower() == NONE else amount(words)
 
 
 def amount(words: str) -> Decimal:

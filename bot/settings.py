@@ -1,7 +1,8 @@
 """The environment → frozen Settings; nobody else reads the environment."""
 
 import os
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,25 +24,20 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from bot import budgets
 from bot.domain import Detail
 from bot.errors import SetupError
 
-MOST_DOLLARS = Decimal(1_000_000)  # who means more than that means something else
+ID = re.compile(r"[\w:.-]+", re.ASCII)
+LONGEST_SECONDS = 3600.0  # of any wait that can be set
 
 
 def reads_dollars(value: Any) -> Any:
     """USD as people write them; `none` is no limit at all."""
-    if not isinstance(value, str):
-        return value
-    if value.lower() == "none":
-        return None
     try:
-        amount = Decimal(value.removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or not 0 <= amount <= MOST_DOLLARS:
-        raise ValueError("dollars as a plain number, such as 0.50, or none for no limit")
-    return amount
+        return budgets.cap(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError("dollars as a plain number, such as 0.50, or none for no limit") from error
 
 
 Ids = Annotated[tuple[str, ...], NoDecode]
@@ -96,13 +92,13 @@ class Settings(BaseSettings):
     budget_workspace_day: Dollars = env("BOT_BUDGET_WORKSPACE_DAY", None)
     budget_workspace_month: Dollars = env("BOT_BUDGET_WORKSPACE_MONTH", Decimal(20))
     question_dollars: Dollars = env("BOT_QUESTION_DOLLARS", None)
-    lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1)
-    stall_seconds: float = env("BOT_STALL_SECONDS", 60.0, gt=0)
-    download_seconds: float = env("BOT_DOWNLOAD_SECONDS", 30.0, gt=0)
+    lease_seconds: float = env("BOT_LEASE_SECONDS", 30.0, ge=1, le=LONGEST_SECONDS)
+    stall_seconds: float = env("BOT_STALL_SECONDS", 60.0, gt=0, le=LONGEST_SECONDS)
+    download_seconds: float = env("BOT_DOWNLOAD_SECONDS", 30.0, gt=0, le=LONGEST_SECONDS)
     animations: Literal["storyboard", "first"] = env("BOT_ANIMATIONS", "storyboard")
     split_tall: bool = env("BOT_SPLIT_TALL", False)
     max_file_mb: int = env("BOT_MAX_FILE_MB", 50, ge=1, le=500)
-    retention_days: int = env("BOT_RETENTION_DAYS", 30, ge=1)
+    retention_days: int = env("BOT_RETENTION_DAYS", 30, ge=1, le=36_500)
     workers: int = env("BOT_WORKERS", 16, ge=1, le=256)
     follow_ups: Literal["askers", "everyone", "mentions"] = env("BOT_FOLLOW_UPS", "askers")
 
@@ -162,8 +158,13 @@ class Settings(BaseSettings):
     )
     @classmethod
     def lists_ids(cls, value: Any) -> Any:
-        """Ids separated by commas or spaces."""
-        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+        """Ids separated by commas or spaces: a slip here would deny nobody."""
+        if not isinstance(value, str):
+            return value
+        ids = tuple(value.replace(",", " ").split())
+        if not all(map(ID.fullmatch, ids)):
+            raise ValueError("ids separated by commas, such as U0123,C0456")
+        return ids
 
     @field_validator("database_url")
     @classmethod

@@ -17,7 +17,7 @@ OUTWARDS: tuple[Level, ...] = ("thread", "channel", "workspace")
 EVERYWHERE = frozenset(OUTWARDS)
 ABOVE_THREADS = frozenset[Level]({"channel", "workspace"})
 WHOLE_WORKSPACE = frozenset[Level]({"workspace"})
-NONE = "none"
+NONE = budgets.NONE
 MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 UNPRICED = "its price is unknown, so no budget could hold it"
 
@@ -127,7 +127,7 @@ class Dollars:
 
     def read(self, words: str) -> Decimal | None:
         """USD; None for no limit."""
-        return None if words.lower() == NONE else budgets.amount(words)
+        return budgets.cap(words)
 
 
 @dataclass(frozen=True, slots=True)

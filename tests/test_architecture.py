@@ -13,7 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "bot.domain": set(),
     "bot.errors": {"bot.domain"},
     "bot.ports": {"bot.domain"},
-    "bot.settings": {"bot.domain", "bot.errors"},
+    "bot.settings": {"bot.domain", "bot.errors", "bot.budgets"},
     "bot.logs": set(),
     "bot.tokens": {"bot.domain"},
     "bot.links": {"bot.domain"},

@@ -93,6 +93,36 @@ def test_a_budget_of_something_else_is_named_with_what_would_do(
     )
 
 
+@pytest.mark.parametrize("name", ["SLACK_DENY", "DISCORD_ALLOW", "BOT_ADMINS"])
+@pytest.mark.parametrize("words", ["U1;U2", "<@U1>", "@anna", "#general", "U1|U2"])
+def test_a_list_of_something_else_than_ids_is_no_list(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, words)
+
+    with pytest.raises(SetupError) as caught:
+        Settings.read()
+
+    assert caught.value.sentence == (
+        f"{name} does not take '{words}'; it should be ids separated by commas, such as U0123,C0456."
+    )
+
+
+@pytest.mark.parametrize("words", ["inf", "nan", "1e300", "-1"])
+@pytest.mark.parametrize(
+    "name", ["BOT_LEASE_SECONDS", "BOT_STALL_SECONDS", "BOT_DOWNLOAD_SECONDS", "BOT_RETENTION_DAYS"]
+)
+def test_a_time_without_end_is_named(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, words)
+
+    with pytest.raises(SetupError) as caught:
+        Settings.read()
+
+    assert caught.value.sentence.startswith(f"{name} does not take '{words}'; it should be ")
+
+
 def test_each_platform_has_its_own_lists() -> None:
     lists = lists_of(
         settings(

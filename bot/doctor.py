@@ -14,7 +14,8 @@ from bot.settings import Settings
 
 NO_MODEL = (
     "no key and no address: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own "
-    "(without either, `ask` and `demo` use the offline model, which only reads text and colours)"
+    "(without either, the offline model of requirements-demo.txt answers, which only reads text, "
+    "sizes and colours)"
 )
 
 
@@ -34,11 +35,11 @@ async def examine(
     else:
         checks.append(Check("model", False, NO_MODEL))
     checks += [rule_check(settings), price_check(settings, prices), budget_check(settings)]
-    for name, secret in (
-        ("slack", settings.slack_bot_token or settings.slack_client_id),
-        ("discord", settings.discord_token),
+    for name, configured in (
+        ("slack", settings.slack_configured),
+        ("discord", settings.discord_token is not None),
     ):
-        if secret is None:
+        if not configured:
             checks.append(Check(name, True, f"not set up; docs/{name}.md says how"))
         else:
             checks += await probed(name, partial(platform, name))
@@ -92,4 +93,4 @@ def budget_check(settings: Settings) -> Check:
         (settings.question_dollars, "a question"),
     )
     words = [f"{dollars(cap)} {what}" for cap, what in caps if cap is not None]
-    return Check("budgets", True, ", ".join(words))
+    return Check("budgets", True, ", ".join(words) or "none: people may spend what they like")

@@ -142,6 +142,17 @@ class Settings(BaseSettings):
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property
+    def slack_configured(self) -> bool:
+        """Whether anything says that Slack is to be served."""
+        said = (
+            self.slack_bot_token,
+            self.slack_app_token,
+            self.slack_signing_secret,
+            self.slack_client_id,
+        )
+        return any(said)
+
+    @property
     def model_url(self) -> str:
         """The address of the chat-completions API, without a slash at its end."""
         return (self.openai_base_url or OPENAI_URL).rstrip("/")

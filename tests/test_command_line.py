@@ -366,6 +366,22 @@ async def test_a_question_that_may_be_charged_is_not_asked_twice(shell: Shell) -
     assert (await shell.run("usage", "--json")).json["total"]["possibly_charged_calls"] == 1
 
 
+async def test_what_was_asked_in_a_thread_is_erased_by_a_command(shell: Shell) -> None:
+    photo = shell.write("photo.jpg", pictures.photo())
+    for thread in ("one", "it's two"):
+        await shell.run("ask", "--thread", thread, photo, f"secret {thread}")
+
+    said = await shell.run("ask", "--thread", "it's two", "forget")
+    asked = len(shell.server.asked)
+    await shell.run("forget", "--thread", "it's two")
+    two = await shell.run("ask", "--thread", "it's two", "And now?")
+    one = await shell.run("ask", "--thread", "one", "And now?")
+
+    assert "python -m bot forget --thread 'it'\"'\"'s two'" in said.out
+    assert (two.code, one.code) == (1, 0)
+    assert len(shell.server.asked) == asked + 1
+
+
 async def test_two_questions_at_once_in_one_thread_are_both_answered(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     await shell.run("ask", "--thread", "t", photo, "What?")
@@ -475,6 +491,24 @@ async def test_the_doctor_finds_all_well_or_says_the_mend(shell: Shell) -> None:
     assert (ill.code, bare.code) == (1, 1)
     assert "MEND  model: nobody answers at 127.0.0.1" in ill.out
     assert "OPENAI_API_KEY" in bare.out
+
+
+async def test_the_doctor_sees_a_platform_that_is_half_set_up(shell: Shell) -> None:
+    only = [
+        await shell.run("doctor", SLACK_APP_TOKEN="xapp-1"),
+        await shell.run("doctor", SLACK_SIGNING_SECRET="hush"),
+    ]
+
+    assert [each.code for each in only] == [1, 1]
+    assert all("MEND  slack: SLACK_BOT_TOKEN is not set" in each.out for each in only)
+
+
+async def test_the_doctor_says_that_no_budget_holds(shell: Shell) -> None:
+    ended = await shell.run(
+        "doctor", BOT_BUDGET_PERSON_DAY="none", BOT_BUDGET_WORKSPACE_MONTH="none"
+    )
+
+    assert "ok    budgets: none" in ended.out
 
 
 async def test_the_database_is_private_to_who_installed_the_bot(shell: Shell) -> None:

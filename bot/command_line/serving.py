@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.command_line.opening import opened
 from bot.command_line.printing import OFFLINE_NOTE
-from bot.command_line.slack import is_set_up, slack
+from bot.command_line.slack import slack
 from bot.engine import Engine, assembled
 from bot.errors import SetupError
 from bot.ports import Adapter
@@ -45,7 +45,7 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
 def configured(settings: Settings) -> list[str]:
     """The platforms whose secrets are set; raises SetupError when there is none."""
     names = []
-    if is_set_up(settings):
+    if settings.slack_configured:
         names.append("slack")
     if settings.discord_token:
         names.append("discord")

@@ -27,18 +27,6 @@ HALF = (
 )
 
 
-def is_set_up(settings: Settings) -> bool:
-    """Whether anything says that Slack is to be served."""
-    return any(
-        (
-            settings.slack_bot_token,
-            settings.slack_app_token,
-            settings.slack_signing_secret,
-            settings.slack_client_id,
-        )
-    )
-
-
 @asynccontextmanager
 async def slack(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
     """The adapter; raises SetupError that names what is missing."""

@@ -15,7 +15,6 @@ PERMISSIONS = discord.Permissions(
     create_public_threads=True,
     read_message_history=True,
     attach_files=True,
-    embed_links=True,
 )
 
 

@@ -1,8 +1,11 @@
 """What the doctor says of Discord."""
 
+import re
+
 import aiohttp
 
 from adapters.discord import DiscordAdapter
+from adapters.discord.probe import invitation
 from tests.adapters.discord.conftest import made
 from tests.servers.discord import DiscordServer, Fault
 
@@ -48,6 +51,14 @@ async def test_a_bot_in_no_server_is_given_the_link_that_invites_it(
     [check] = [check for check in await adapter.probe() if not check.ok]
 
     assert "https://discord.com/oauth2/authorize?" in check.text
+
+
+async def test_the_link_asks_for_what_the_bot_uses_and_no_more() -> None:
+    granted = int(re.findall(r"permissions=(\d+)", invitation("1"))[0])
+
+    # View Channel, Send Messages, Attach Files, Read Message History, Create Public Threads,
+    # Send Messages in Threads: docs/discord.md names them.
+    assert granted == sum(1 << bit for bit in (10, 11, 15, 16, 35, 38))
 
 
 async def test_a_discord_that_is_away_is_a_line_of_the_report(

@@ -20,7 +20,7 @@ WRONG_URL = (
     "DATABASE_URL should be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME, with a path or "
     "a name."
 )
-NO_DRIVER = 'PostgreSQL needs one more package: pip install "threadsight[postgres]".'
+NO_DRIVER = "PostgreSQL needs one more package: pip install --require-hashes -r requirements.txt."
 
 
 def parse(url: str) -> URL:

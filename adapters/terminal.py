@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.ports import Desk
 NAME = "terminal"
 WORKSPACE = "local"
 PERSON = "you"
+ERASE = "To erase it: python -m bot forget --thread {thread}"
 ALLOWED = "\n\t\u200c\u200d"  # the last two join letters and emoji; they are not "printable"
 
 
@@ -51,12 +53,16 @@ class Terminal:
     def draft(self, claim: Claim) -> "Page":
         """Printed for this process's own question; an older one of the thread is answered silently."""
         ours = claim.message.id == self.question.id
-        return Page(self.out if ours else None, self.replied if ours else None)
+        return self.page() if ours else Page("", None, None)
 
     async def heard(self, reply: Reply) -> None:
         """Prints the reply that another process gave to this one's question."""
         if not self.replied.done():
-            await Page(self.out, self.replied).finish(reply)
+            await self.page().finish(reply)
+
+    def page(self) -> "Page":
+        """Where this process's own question is answered."""
+        return Page(self.question.thread.root, self.out, self.replied)
 
     async def administers(self, workspace: str, person: str) -> bool:
         """Always: whoever sits here runs the bot."""
@@ -70,7 +76,10 @@ class Terminal:
 class Page:
     """One answer on the screen; what is printed stays."""
 
-    def __init__(self, out: TextIO | None, replied: "asyncio.Future[Reply] | None") -> None:
+    def __init__(
+        self, thread: str, out: TextIO | None, replied: "asyncio.Future[Reply] | None"
+    ) -> None:
+        self.thread = thread
         self.out = out
         self.replied = replied
         self.shown = ""
@@ -85,7 +94,11 @@ class Page:
         """Prints the rest, and under it cost and receipts."""
         if self.out and not reply.failed:
             self.write(reply.text)
-            self.print("\n".join(["", "", *reply.footer, *reply.receipts, ""]))
+            lines = [*reply.footer, *reply.receipts]
+            if any(button.style == "danger" for button in reply.buttons):
+                # Nothing can be pressed here.
+                lines.append(ERASE.format(thread=shlex.quote(self.thread)))
+            self.print("\n".join(["", "", *map(safe, lines), ""]))
         if self.replied and not self.replied.done():
             self.replied.set_result(reply)
         return ()
@@ -114,7 +127,7 @@ def question(text: str, pictures: Sequence[str], thread: str | None) -> Message:
     """A question of this person; without a thread's name it starts a thread of its own."""
     now = time.time()
     return Message(
-        thread=ThreadId(NAME, WORKSPACE, NAME, thread or f"{time.time_ns()}"),
+        thread=named(thread or f"{time.time_ns()}"),
         id=f"{time.time_ns()}",
         author=PERSON,
         text=text,
@@ -122,6 +135,11 @@ def question(text: str, pictures: Sequence[str], thread: str | None) -> Message:
         attachments=tuple(attachment(n, Path(p)) for n, p in enumerate(pictures, start=1)),
         addressed=True,
     )
+
+
+def named(thread: str) -> ThreadId:
+    """The thread of this name."""
+    return ThreadId(NAME, WORKSPACE, NAME, thread)
 
 
 def attachment(number: int, path: Path) -> Attachment:

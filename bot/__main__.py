@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import commands, images, logs, rules, tokens
-from bot.command_line.asking import ask, estimate
+from bot.command_line.asking import ask, estimate, forget
 from bot.command_line.examining import examine, migrate_now, usage
 from bot.command_line.printing import complain
 from bot.command_line.serving import serve
@@ -91,6 +91,9 @@ def parser() -> argparse.ArgumentParser:
     add_choices(sub)
     sub.add_argument("--text", default="", metavar="T", help="the question, to count its tokens")
     sub.add_argument("pictures", nargs="+", metavar="PICTURE")
+
+    sub = add("forget", forget, "Erase what was asked here with `ask`; what it cost stays.")
+    sub.add_argument("--thread", metavar="NAME", help="in this conversation only")
 
     sub = add("usage", usage, "Show the ledger: calls, tokens and dollars, by day and model.")
     sub.add_argument("--days", type=days, metavar="N", help="of the last N days only")

@@ -1,4 +1,4 @@
-"""`ask` and `estimate`: one question from the terminal."""
+"""`ask`, `estimate` and `forget`: one question from the terminal, and its end."""
 
 import argparse
 import asyncio
@@ -26,6 +26,7 @@ from bot.settings import Settings
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
+ERASED = "Erased, with its pictures and answers; what it cost stays in the ledger."
 LISTEN_SECONDS = 1.0  # between looks whether somebody else has answered
 MAX_THREAD_NAME = 200  # characters; a database's index takes no name without end
 THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it another."
@@ -104,6 +105,15 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
         card = commands.estimate_card(told)
         print(f"{card.title}\n{re.sub(r'[*`]', '', card.text)}")
     return 0 if any(not picture.error for picture in told.pictures) else 1
+
+
+async def forget(parsed: argparse.Namespace, settings: Settings) -> int:
+    """Erases what was asked here, in one thread or in all."""
+    thread = None if parsed.thread is None else terminal.named(parsed.thread)
+    async with opened(settings) as store:
+        await store.forget(terminal.NAME, terminal.WORKSPACE, terminal.PERSON, thread=thread)
+    print(ERASED)
+    return 0
 
 
 async def parts(path: str, ask: Ask, darkroom: images.Darkroom) -> list[Sized]:

@@ -4,15 +4,14 @@ import hashlib
 
 from adapters.discord import render
 from adapters.discord.lately import Lately
+from adapters.discord.looks import NO_MENTIONS, SUPPRESS_EMBEDS
 from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.sight import UNREAD
 from adapters.discord.wire import Json, snowflake
 from bot.domain import Card
 
-SUPPRESS_EMBEDS = 1 << 2
 MOST_TOLD = 10_000
-NO_MENTIONS = {"parse": [], "replied_user": False}
 
 
 class Notices:

@@ -216,17 +216,27 @@ def lowered_if_it_pays(
         )
         then = replace(shed, lowered=shed.lowered | numbers)
         anew = sum(size_of(sizes[each], then) for each in range(index, known))
-        gain = break_even(saved, anew, room.rates, cached=cached)
+        rest = taken(sizes, then, ask).tokens
+        gain = break_even(saved, anew, rest, room.rates, cached=cached)
         if gain > best:
             best, batch = gain, numbers
     return replace(shed, lowered=shed.lowered | batch)
 
 
-def break_even(saved: int, anew: int, rates: Rates, *, cached: bool) -> Decimal:
+def break_even(saved: int, anew: int, rest: int, rates: Rates, *, cached: bool) -> Decimal:
     """USD that the next questions save by `saved` tokens less each, where `anew` tokens are read anew once."""
+    lost = anew * (rates.fresh - rates.cached) if cached and rest >= CACHED_FROM else Decimal(0)
+    return NEXT_QUESTIONS * saving(saved, rest, rates, cached=cached) - lost
+
+
+def saving(saved: int, rest: int, rates: Rates, *, cached: bool) -> Decimal:
+    """USD by which `saved` tokens less make each later question cheaper, where `rest` tokens stay."""
     if not cached:
-        return NEXT_QUESTIONS * saved * rates.input
-    return NEXT_QUESTIONS * saved * rates.cached - anew * (rates.fresh - rates.cached)
+        return saved * rates.input
+    if rest < CACHED_FROM:
+        # What stays is too short to be cached: from then on all of it costs its full price.
+        return saved * rates.cached - rest * (rates.input - rates.cached)
+    return saved * rates.cached
 
 
 def lowerable(turns: Sequence[Turn], sizes: Sequence[Size], shed: Shed) -> list[tuple[int, int]]:

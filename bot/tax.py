@@ -23,12 +23,14 @@ def buttons(
     if rates is None or not answer.cost or weight(fitted, answer, rates) <= HALF * answer.cost:
         return ()
     cached = answer.usage.cached > 0
-    price = rates.cached if cached else rates.input
-    return tuple(
-        (f"{change.label} (−{small(price * change.saved)} per question)", change.mark)
-        for change in changes(fitted, ask)
-        if history.break_even(change.saved, change.anew, rates, cached=cached) > 0
-    )
+    offered: dict[str, tuple[str, str]] = {}
+    for change in changes(fitted, ask):
+        rest = max(0, answer.usage.input - change.saved)
+        if history.break_even(change.saved, change.anew, rest, rates, cached=cached) > 0:
+            each = history.saving(change.saved, rest, rates, cached=cached)
+            words = f"{change.label} (−{small(each)} per question)"
+            offered.setdefault(change.action, (words, change.mark))
+    return tuple(offered.values())
 
 
 def closer(fitted: Fitted, ask: Ask, answer: Answer, prices: Prices) -> str | None:
@@ -40,8 +42,10 @@ def closer(fitted: Fitted, ask: Ask, answer: Answer, prices: Prices) -> str | No
     more = sum(gained(picture, ask) for picture in shown)
     if more <= 0:
         return None
-    # Asked again, the whole question is paid again.
-    usage = Usage(answer.usage.input + more, answer.usage.output)
+    # Asked again, the whole question is paid again; what is long enough to be cached is written to the cache.
+    total = answer.usage.input + more
+    written = total if total >= history.CACHED_FROM else 0
+    usage = Usage(total, answer.usage.output, cache_written=written)
     cost = prices.cost(ask.model, usage)
     return "Look closer" if not cost else f"Look closer (+{small(cost)})"
 
@@ -63,6 +67,8 @@ def before(fitted: Fitted) -> list[Picture]:
 class Change:
     """Something that can be done about earlier pictures."""
 
+    action: str
+    """Of several with the same one, the first that pays is offered."""
     label: str
     mark: str
     saved: int
@@ -72,7 +78,7 @@ class Change:
 
 
 def changes(fitted: Fitted, ask: Ask) -> list[Change]:
-    """All of them at low detail, or the dearest of them left out."""
+    """All of them at low detail, or one of them left out, the dearest first."""
     earlier = [picture for picture in before(fitted) if picture.mark != "pinned"]
     found = []
     if cheaper := [picture for picture in earlier if lowered(picture, ask) > 0]:
@@ -80,11 +86,11 @@ def changes(fitted: Fitted, ask: Ask) -> list[Change]:
         saved = sum(lowered(picture, ask) for picture in cheaper)
         mark = f"low {' '.join(map(str, numbers))}"
         anew = behind(fitted, numbers[0], ask) - saved
-        found.append(Change("Older pictures → low", mark, saved, anew))
-    if counted := [(count, -p.number) for p in earlier if (count := sent(p, ask))]:
-        count, number = max(counted)
-        anew = behind(fitted, -number, ask) - count
-        found.append(Change(f"Drop picture {-number}", f"dropped {-number}", count, anew))
+        found.append(Change("low", "Older pictures → low", mark, saved, anew))
+    counted = [(sent(picture, ask), picture.number) for picture in earlier]
+    for count, number in sorted(counted, key=lambda each: (-each[0], each[1])):
+        anew = behind(fitted, number, ask) - count
+        found.append(Change("drop", f"Drop picture {number}", f"dropped {number}", count, anew))
     return found
 
 

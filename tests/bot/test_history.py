@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain import Ask, Attachment, ImageKey, Mark, Picture, StoredImage, Turn
-from bot.history import KEPT_SHARE, NEXT_QUESTIONS, Fitted, Room, break_even, fit, room
+from bot.history import CACHED_FROM, KEPT_SHARE, NEXT_QUESTIONS, Fitted, Room, break_even, fit, room
 from bot.pricing import Prices, Rates
 from tests.fakes import posted, shown
 
@@ -159,7 +159,7 @@ def test_a_change_pays_only_when_the_next_questions_cost_less_with_it(
     rates = Rates(plain, min(cached, plain), write, Decimal(0))
     prefix = saved + anew
 
-    gain = break_even(saved, anew, rates, cached=True)
+    gain = break_even(saved, anew, CACHED_FROM, rates, cached=True)
 
     kept = NEXT_QUESTIONS * prefix * rates.cached
     changed = anew * rates.fresh + (NEXT_QUESTIONS - 1) * anew * rates.cached

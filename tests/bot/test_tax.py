@@ -33,10 +33,39 @@ def test_earlier_pictures_that_are_most_of_the_price_can_be_lowered_or_dropped()
 
 
 def test_what_the_provider_had_cached_saves_only_what_cached_input_costs() -> None:
-    [lower, drop] = tax.buttons(fitted(3), ASK, answer(2_300, cached=1_024, output=1), LIST)
+    [lower, drop] = tax.buttons(fitted(5), ASK, answer(4_000, cached=3_072, output=1), LIST)
 
-    assert "−$0.0017 per" in lower[0]
+    # Four pictures of 765 tokens at 85, and one of them, at $1.25 a million.
+    assert "−$0.0034 per" in lower[0]
     assert "−$0.0010 per" in drop[0]
+
+
+def test_what_is_too_short_to_be_cached_afterwards_saves_less() -> None:
+    [lower, _] = tax.buttons(fitted(3), ASK, answer(1_800, cached=1_664, output=1), LIST)
+
+    # 1,360 cached tokens less, but the 440 that stay cost twice as much as before.
+    assert lower[0] == "Older pictures → low (−$0.0012 per question)"  # 0.00115, half to even
+
+
+def test_of_equal_pictures_the_first_is_offered_whose_loss_of_the_cache_pays() -> None:
+    ask = replace(ASK, model="gpt-5.4-mini")
+    talk = [*fitted(3, ask=ask, side=2_048).turns, Turn("assistant", "A cat."), Turn("user", "?")]
+    told = answer(9_200, cached=8_960, output=1, ask=ask)
+
+    offered = tax.buttons(fit(talk, ask, WIDE), ask, told, LIST)
+
+    # Behind pictures 1 and 2 others would be read anew, at ten times the price.
+    assert [value for _, value in offered] == ["dropped 3"]
+
+
+def test_a_model_that_charges_for_its_cache_looks_closer_at_that_price() -> None:
+    low = replace(ASK, model="gpt-5.6-luna", detail="low")
+    sent = fitted(1, ask=low, side=1_600)
+
+    label = tax.closer(sent, low, answer(500, output=0, ask=low), LIST)
+
+    # 500 tokens, and 3,000 in place of 308; all of it at 5/4 of $0.20 a million.
+    assert label == "Look closer (+$0.0008)"
 
 
 def test_nothing_is_offered_while_earlier_pictures_are_less_than_half_of_the_price() -> None:

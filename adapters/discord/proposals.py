@@ -14,7 +14,7 @@ from adapters.discord.files import Files
 from adapters.discord.hooked import WORKING, apologise_when_late
 from adapters.discord.hooks import OPTION, Hooks
 from adapters.discord.interactions import PRESSED, Interaction
-from adapters.discord.looks import NO_MENTIONS, SUPPRESS_EMBEDS
+from adapters.discord.looks import NO_MENTIONS, SUPPRESS_EMBEDS, Looks
 from adapters.discord.markup import File, described
 from adapters.discord.places import DIRECT, Place
 from adapters.discord.questions import WHOLE, file_name, heading, question_post
@@ -87,7 +87,7 @@ class Proposals:
                 if interaction.kind != PRESSED:
                     # What follows a deferred answer would take its place, and be as private.
                     with suppress(ThreadsightError):
-                        await self._hooks.edit(interaction.hook, quiet(NOT_HERE))
+                        await self._hooks.edit(interaction.hook, Looks(NOT_HERE).payload)
         return await self._answer_here(interaction, proposal, desk, new, original=original)
 
     async def _post(
@@ -149,11 +149,13 @@ class Proposals:
         taken, files = await self._brought(interaction, proposal, loose(proposal, new))
         head = heading(proposal.author, proposal.text)
         more = question_post(proposal.author, proposal.text)[1]
-        payload = {**quiet(head + WORKING), "attachments": described((*files, *more))}
+        attachments = {"attachments": described((*files, *more))}
         hook = interaction.hook
         if original:
+            payload = {**Looks(head + WORKING).payload, **attachments}
             made = await self._hooks.edit(hook, payload, (*files, *more))
         else:
+            payload = {**quiet(head + WORKING), **attachments}
             made = await self._hooks.follow_up(hook, payload, (*files, *more))
             hook = replace(hook, target=snowflake(made, "id"))
         message = self._message(interaction, proposal, made, taken)

@@ -188,6 +188,9 @@ class Interactions:
         seen = self._found(request, written=True)
         message = self._message(seen, request)
         payload, files = await posted(request)
+        if payload.get("flags", 0) & ~NO_PREVIEWS:
+            # Of a message's flags an edit may change only this one.
+            raise refusal(400, 50035)
         self._write(message, payload, files, seen)
         self._tell(seen, message)
         return self._answer(message)
@@ -281,7 +284,6 @@ class Interactions:
         message["attachments"] = [*kept, *new]
         message["content"] = (payload.get("content", message["content"]) or "").strip()
         message["components"] = payload.get("components", message["components"])
-        # Of its flags an edit may change only this one.
         message["flags"] = (message["flags"] & ~LOADING) | (payload.get("flags", 0) & NO_PREVIEWS)
         self._world._published(message, payload)
 

@@ -18,6 +18,7 @@ from adapters.discord.interactions import (
     heard,
     target,
 )
+from adapters.discord.lately import Lately
 from adapters.discord.looks import SUPPRESS_EMBEDS, Looks
 from adapters.discord.markup import File, described
 from adapters.discord.places import Places
@@ -43,6 +44,8 @@ TARGETS = 200  # messages under a form that is open, kept in mind
 BROKEN = "Something broke while I worked on this. Please try again."
 LOST_TARGET = "I no longer know which message this was about: please choose it again."
 PRESS_AGAIN = "That took too long. Please press again."
+TWICE = "You asked this a moment ago; it is asked once."
+WORDS = "{why}\n\nYou wrote:\n\n{words}"
 
 log = logging.getLogger("threadsight.discord")
 
@@ -60,6 +63,8 @@ class Commands:
         self._proposals = proposals
         self._targets: dict[str, Json] = {}
         """By id, messages that somebody is asking about in a form."""
+        self._sent: Lately[bool] = Lately(TARGETS)
+        """By form and words, whether it was asked already: people send a form again when they see no answer."""
 
     async def register(self, application: str) -> None:
         """Tells Discord our commands, if it knows others: it counts how often an app creates some."""
@@ -126,11 +131,16 @@ class Commands:
         proposal: Proposal,
         desk: Desk,
         new: tuple[Attachment, ...] = (),
-    ) -> None:
-        """Asks, and tells whoever asked what only they need to know."""
+    ) -> bool:
+        """Asks, and tells whoever asked what only they need to know; whether it was asked."""
         done = await self._asked(used, proposal, desk, original=not used.may_post, new=new)
-        if done.card is not None:
-            await self._whisper(used, done.card)
+        card = done.card
+        if card is not None and not done.posted and used.kind == SUBMITTED:
+            # The form in which it was typed is gone.
+            card = with_words(card, proposal.text)
+        if card is not None:
+            await self._whisper(used, card)
+        return done.posted
 
     async def _whisper(self, used: Interaction, card: Card) -> None:
         """Shows a card to whoever asked, and to nobody else."""
@@ -146,21 +156,32 @@ class Commands:
         message = target(used.data)
         name = snowflake(message, "id") or snowflake(used.data, "target_id")
         self._remember(name, message)
-        await self._hooks.acknowledge(used.id, used.hook, modals.form(name, pictures=False))
+        form = modals.form(name, used.id, pictures=False)
+        await self._hooks.acknowledge(used.id, used.hook, form)
 
     async def _submitted(self, used: Interaction, desk: Desk) -> None:
         """A form that somebody sent: about a message, or to ask on in a conversation."""
+        sent = f"{string(used.data, 'custom_id')} {modals.question_of(used.data)}"
+        twice = bool(self._sent.get(sent))
+        self._sent.keep(sent, True)
         if not await self._take(used):
-            return
+            self._sent.keep(sent, twice)
+        elif twice:
+            await self._whisper(used, Card("", TWICE))
+        else:
+            self._sent.keep(sent, await self._ask_by_form(used, desk))
+
+    async def _ask_by_form(self, used: Interaction, desk: Desk) -> bool:
+        """Whether the question of a form was asked."""
         told = await self._wanted(used, desk)
         if isinstance(told, Proposal):
-            await self._put(used, told, desk, modals.pictures_of(used.data))
-        else:
-            await self._whisper(used, told)
+            return await self._put(used, told, desk, modals.pictures_of(used.data))
+        await self._whisper(used, told)
+        return False
 
     async def _wanted(self, used: Interaction, desk: Desk) -> Proposal | Card:
         """The question of a form, or why there is none."""
-        name, question = string(used.data, "custom_id"), modals.question_of(used.data)
+        name, question = modals.subject_of(used.data), modals.question_of(used.data)
         if name.isdecimal():
             about = await self._target(used, name)
             return about_message(used, about, question) if about else Card("", LOST_TARGET)
@@ -178,7 +199,7 @@ class Commands:
         await asyncio.wait([pressing], timeout=PRESS_SECONDS)
         told = pressing.result() if pressing.done() else None
         if isinstance(told, Proposal) and not told.text.strip():
-            form = modals.form(string(used.data, "custom_id"), pictures=True)
+            form = modals.form(string(used.data, "custom_id"), used.id, pictures=True)
             await self._hooks.acknowledge(used.id, used.hook, form)
             return
         known = await self._acknowledge(used, DEFER_QUIETLY)
@@ -307,6 +328,12 @@ async def answered_or_asked(
         # Somebody waits for an answer, whatever is wrong with us; the log says what it was.
         log.error("interaction broke: %s", type(error).__name__)
         return Card("", BROKEN)
+
+
+def with_words(card: Card, words: str) -> Card:
+    """A card that gives somebody back what they wrote."""
+    text = WORDS.format(why=card.text, words=words) if render.legible(words) else card.text
+    return replace(card, text=text)
 
 
 def carded(card: Card) -> list[Looks]:

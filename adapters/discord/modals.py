@@ -14,8 +14,11 @@ QUESTION, FILES = "question", "pictures"
 TITLE = "Ask about pictures"
 
 
-def form(custom_id: str, *, pictures: bool) -> Json:
-    """A form for a question, and for more pictures where there is room for them."""
+def form(subject: str, shown: str, *, pictures: bool) -> Json:
+    """A form for a question, and for more pictures where there is room for them.
+
+    `subject` is the message or the button that it belongs to, and `shown` tells one showing of it from another.
+    """
     question = {
         "type": INPUT,
         "custom_id": QUESTION,
@@ -35,11 +38,17 @@ def form(custom_id: str, *, pictures: bool) -> Json:
     fields = [labelled("Your question", question)]
     if pictures:
         fields.append(labelled("More pictures", upload))
-    return {"type": SHOW, "data": {"custom_id": custom_id, "title": TITLE, "components": fields}}
+    name = f"{subject}/{shown}"
+    return {"type": SHOW, "data": {"custom_id": name, "title": TITLE, "components": fields}}
 
 
 def labelled(label: str, component: Json) -> Json:
     return {"type": LABEL, "label": label, "component": component}
+
+
+def subject_of(data: Json) -> str:
+    """The message or the button that the form belongs to."""
+    return string(data, "custom_id").partition("/")[0]
 
 
 def question_of(data: Json) -> str:

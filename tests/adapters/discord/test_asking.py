@@ -332,6 +332,52 @@ async def test_a_form_that_is_delivered_twice_asks_once(
     assert len(discord.posts(CHANNEL)) == 1
 
 
+async def test_a_form_that_is_sent_twice_asks_once(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = discord.told(await discord.say("my cat"))
+    shown = await discord.use(about(target))
+    await discord.until(lambda: shown["modal"] is not None)
+    first = await discord.interactions.submit(shown["modal"], "What breed?")
+    second = await discord.interactions.submit(shown["modal"], "What breed?")
+    await discord.until(lambda: bool(first["contents"] and second["contents"]))
+
+    assert len(discord.posts(CHANNEL)) == len(desk.messages) == 1
+    assert (second["contents"], second["private"]) == (
+        ["You asked this a moment ago; it is asked once."],
+        True,
+    )
+
+
+async def test_the_same_question_in_another_form_is_another_question(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = discord.told(await discord.say("my cat"))
+    for _ in range(2):
+        shown = await discord.use(about(target))
+        await discord.until(lambda shown=shown: shown["modal"] is not None)  # type: ignore[misc]
+        await discord.interactions.submit(shown["modal"], "What breed?")
+
+    assert len(await desk.until(2)) == 2
+
+
+async def test_a_form_whose_question_was_not_asked_gives_its_words_back_and_may_be_sent_again(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = discord.told(await discord.say("my cat"))
+    shown = await discord.use(about(target))
+    await discord.until(lambda: shown["modal"] is not None)
+    create = Fault("status", times=99, status=503)
+    discord.faults[CREATE] = create
+    seen = await discord.interactions.submit(shown["modal"], "What breed?")
+    await discord.until(lambda: bool(seen["contents"]))
+    del discord.faults[CREATE]
+    await discord.interactions.submit(shown["modal"], "What breed?")
+
+    assert seen["contents"][0].endswith("You wrote:\n\nWhat breed?")
+    assert len(await desk.until(1)) == 1
+
+
 async def estimated(discord: DiscordServer, desk: FakeDesk) -> tuple[Json, Json]:
     """Somebody's estimate with a button that asks, and the message that it stands in."""
     desk.card = Card("Estimate", "About $0.01.", buttons=(Button("Ask now", "t1"),))

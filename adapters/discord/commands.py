@@ -75,7 +75,8 @@ class Commands:
             if definitions.same(known, wanted):
                 return
             try:
-                await self._rest.call("PUT", path, json=wanted, application_id=application)
+                told = [*wanted, *definitions.kept(known)]
+                await self._rest.call("PUT", path, json=told, application_id=application)
                 return
             except Refused:
                 # An application may be closed to people's own accounts.

@@ -5,13 +5,30 @@ from collections.abc import Mapping, Sequence
 from adapters.discord.wire import Json, items, number, string, strings
 
 SUBCOMMAND, TEXT, FILE = 1, 3, 11  # option types
-SLASH, ON_MESSAGE = 1, 3  # command types
+SLASH, ON_MESSAGE, LAUNCH = 1, 3, 4  # command types
+GIVEN = ("application_id", "version")  # what Discord alone says of a command
 PICTURES = 10
 QUESTION_CHARACTERS = 4000
 MODEL_CHARACTERS = 100
 
 ESTIMATE, ASK, VISION = "estimate", "ask", "vision"
 ESTIMATE_MENU, ASK_MENU = "Estimate cost", "Ask about this"
+SETTINGS = (
+    "model",
+    "detail",
+    "limit",
+    "instructions",
+    "preset",
+    "follow_ups",
+    "retention",
+    "question",
+    "budget_person_day",
+    "budget_person_month",
+    "budget_channel_day",
+    "budget_channel_month",
+    "budget_workspace_day",
+    "budget_workspace_month",
+)
 
 EVERYWHERE = {"contexts": [0, 1, 2], "integration_types": [0, 1]}
 """In servers, with the bot and between others; added to a server or to somebody's own account."""
@@ -73,7 +90,7 @@ def subcommands() -> list[Json]:
             "settings",
             "See or change the model, the detail and the limits",
             text("where", "For what it holds", 20, choices=("thread", "channel", "workspace")),
-            text("name", "What to set, such as model, detail or preset", 40),
+            text("name", "What to set", 40, choices=SETTINGS),
             text("value", "The new value; reset takes it back", QUESTION_CHARACTERS),
         ),
     ]
@@ -120,7 +137,22 @@ def model() -> Json:
 
 def same(known: Sequence[Json], wanted: Sequence[Json]) -> bool:
     """Whether Discord knows these commands already."""
-    return sorted(map(essence, known)) == sorted(map(essence, wanted))
+    ours = (each for each in known if not foreign(each))
+    return sorted(map(essence, ours)) == sorted(map(essence, wanted))
+
+
+def kept(known: Sequence[Json]) -> list[Json]:
+    """What is to be told again of the commands that are not ours, since Discord forgets what is not."""
+    return [
+        {key: value for key, value in each.items() if key not in GIVEN}
+        for each in known
+        if foreign(each)
+    ]
+
+
+def foreign(definition: Json) -> bool:
+    """Whether it starts an Activity of the application: Discord does not let it be taken away."""
+    return number(definition, "type") == LAUNCH
 
 
 def essence(definition: Json) -> str:

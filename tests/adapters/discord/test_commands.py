@@ -11,6 +11,7 @@ import pytest
 from adapters.discord import DiscordAdapter, definitions
 from bot.domain import Card, Command, Person
 from bot.errors import Outage
+from bot.terms import SETTINGS
 from tests.adapters.discord.conftest import FakeDesk, listening
 from tests.servers.discord import DiscordServer, Fault
 
@@ -324,6 +325,35 @@ async def test_commands_are_registered_once_and_again_only_when_they_changed(
 
     names = ["estimate", "ask", "vision", "Estimate cost", "Ask about this"]
     assert [each["name"] for each in discord.commands] == names
+
+
+async def test_the_command_of_an_activity_is_told_again_with_ours(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    launch: dict[str, Any] = {
+        "id": "31",
+        "application_id": DiscordServer.application,
+        "version": "32",
+    }
+    launch |= {"type": 4, "name": "launch", "handler": 2}
+    discord.commands = [launch]
+    for _ in range(2):
+        listed = discord.requests.count("GET /applications/{application}/commands")
+        async with listening(discord, adapter, desk):
+            await discord.until(
+                lambda before=listed: (  # type: ignore[misc]
+                    discord.requests.count("GET /applications/{application}/commands") > before
+                    and bool(discord.registered)
+                )
+            )
+
+    assert discord.registered == 1
+    assert [each["name"] for each in discord.commands[-2:]] == ["Ask about this", "launch"]
+    assert (discord.commands[-1]["id"], discord.commands[-1]["handler"]) == ("31", 2)
+
+
+def test_all_that_can_be_set_is_there_to_be_chosen() -> None:
+    assert tuple(SETTINGS) == definitions.SETTINGS
 
 
 async def test_acknowledging_does_not_wait_for_rate_limits(

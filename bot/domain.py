@@ -523,6 +523,11 @@ class Command:
     drawn: bool = True
     """False where the card has no place for a drawing."""
 
+    @property
+    def place(self) -> ThreadId:
+        """Where it was given; `root` is empty outside of a thread."""
+        return ThreadId(self.platform, self.workspace, self.channel, self.root or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:

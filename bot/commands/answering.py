@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot import terms, words
 from bot.access import Access
-from bot.commands.choosing import Choosing, place_of
+from bot.commands.choosing import Choosing
 from bot.commands.estimator import Estimator
 from bot.commands.forgetting import Forgetting
 from bot.commands.helping import help_card
@@ -106,12 +106,12 @@ class Commands:
         """What was spent, and what is left in the budgets that hold in its place."""
         here = await self.terms(command)
         now = self.now()
-        asking = Message(place_of(command), "", command.author, "", now.timestamp())
+        asking = Message(command.place, "", command.author, "", now.timestamp())
         return await self.spending.card(command, budgets=here.budgets(asking, now))
 
     async def terms(self, command: Command) -> Terms:
         """What holds where a command was given."""
-        return terms.held(self.base, await self.store.choices(place_of(command)))
+        return terms.held(self.base, await self.store.choices(command.place))
 
 
 def any_model(_model: str) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from bot import terms
 from bot.access import Access
-from bot.domain import Card, Command, Level, Person, ThreadId
+from bot.domain import Card, Command, Level, Person
 from bot.ports import Store
 from bot.presets import PRESETS
 from bot.pricing import dollars
@@ -75,7 +75,7 @@ class Choosing:
 
     async def card(self, command: Command) -> Card:
         """What holds, or what was changed, or why it was not."""
-        wish, place = Wish.of(command), place_of(command)
+        wish, place = Wish.of(command), command.place
         if wish.name and wish.name not in SETTINGS:
             names = ", ".join(f"`{name}`" for name in SETTINGS)
             return Card(TITLE, NO_SUCH.format(name=terms.shown(wish.name), names=names))
@@ -155,7 +155,7 @@ class Choosing:
     async def refusal(self, name: str, level: Level, command: Command) -> str:
         """Why somebody who is no administrator cannot set this there; empty when they can."""
         if level == "thread":
-            asker = await self.store.participation(place_of(command), command.author)
+            asker = await self.store.participation(command.place, command.author)
             return "" if asker == "asker" else ASKERS
         if level == "channel" and command.direct and name not in MONEY:
             # A direct message is the person's own place.
@@ -184,11 +184,6 @@ def presets() -> list[str]:
         + (f"; each answer says: {each.warning}" if each.warning else "")
         for name, each in PRESETS.items()
     ]
-
-
-def place_of(command: Command) -> ThreadId:
-    """Where a command was given."""
-    return ThreadId(command.platform, command.workspace, command.channel, command.root or "")
 
 
 def person_of(command: Command) -> Person:

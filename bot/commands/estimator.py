@@ -28,7 +28,6 @@ from bot.domain import (
     Estimate,
     Message,
     Proposal,
-    ThreadId,
     Turn,
 )
 from bot.errors import PictureUnseen, ThreadsightError
@@ -155,7 +154,7 @@ class Estimator:
         mine = {attachment.id for attachment in command.attachments}
         return [
             replace(turn, pictures=tuple(p for p in turn.pictures if p.attachment.id not in mine))
-            for turn in await self.store.conversation(place(command))
+            for turn in await self.store.conversation(command.place)
             if turn.message != command.message or turn.role == "assistant"
         ]
 
@@ -201,7 +200,7 @@ class Estimator:
     ) -> Button:
         """A button that posts the question for whoever asked for the estimate."""
         proposal = Proposal(
-            place=place(command),
+            place=command.place,
             author=command.author,
             text=question,
             attachments=command.attachments,
@@ -273,7 +272,7 @@ class Estimator:
         """A file from its platform; never stored."""
         adapter = self.adapters[command.platform]
         message = Message(
-            thread=place(command),
+            thread=command.place,
             id=command.message,
             author=command.author,
             text="",
@@ -308,11 +307,6 @@ def looked_at(turn: Turn) -> Turn:
 def composite(attachment: Attachment, told: Sized) -> bool:
     """Whether a file may be more than the one picture whose size its platform tells."""
     return not told.error and attachment.name.lower().endswith(COMPOSITE_NAMES)
-
-
-def place(command: Command) -> ThreadId:
-    """Where a command was given."""
-    return ThreadId(command.platform, command.workspace, command.channel, command.root or "")
 
 
 def adds(thread: Fitted | None, question: str, ask: Ask) -> int:

@@ -1,7 +1,7 @@
 """`forget` and `new`: what people take back, and where they start afresh."""
 
 from bot.access import Access
-from bot.domain import Button, Card, Chance, Claim, Command, Offer, Person, Post, Scope, ThreadId
+from bot.domain import Button, Card, Chance, Claim, Command, Offer, Person, Post, Scope
 from bot.ports import Store
 
 TITLE = "Forget"
@@ -32,12 +32,11 @@ class Forgetting:
 
     async def ask(self, command: Command) -> Card:
         """The card that asks whether it is meant; the whole workspace, or the thread it stands in."""
-        root = command.root or ""
-        place = ThreadId(command.platform, command.workspace, command.channel, root)
-        what = OWN if root else WORKSPACE
+        place = command.place
+        what = OWN if place.root else WORKSPACE
         token = await self.store.offer_card(place, command.author, "forget", what)
-        label = "Erase it" if root else "Erase it all"
-        words = MEANT_HERE if root else MEANT
+        label = "Erase it" if place.root else "Erase it all"
+        words = MEANT_HERE if place.root else MEANT
         return Card(TITLE, words, buttons=(Button(label, token, "danger"),))
 
     async def ask_in_thread(self, claim: Claim) -> Card:
@@ -73,6 +72,5 @@ class Forgetting:
         """Ends the conversation of a direct message; elsewhere every mention is a new one."""
         if not command.direct or command.root:
             return Card("New conversation", NO_NEW)
-        place = ThreadId(command.platform, command.workspace, command.channel, "")
-        await self.store.end_conversation(place)
+        await self.store.end_conversation(command.place)
         return Card("New conversation", NEW)

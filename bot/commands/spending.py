@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from bot import charting
-from bot.budgets import renewal
-from bot.domain import Budget, Card, Command, LedgerRow, Spent, ThreadId, UsageRow
+from bot.budgets import is_day, renewal
+from bot.domain import Budget, Card, Command, LedgerRow, Spent, UsageRow
 from bot.ports import Store
 from bot.pricing import dollars
 
@@ -52,7 +52,7 @@ class Spending:
         """What one thread has cost."""
         if not command.root:
             return Card("Usage", "This is no thread: write `usage thread` in one.")
-        spent = await self.store.thread_spent(place(command))
+        spent = await self.store.thread_spent(command.place)
         return Card("Usage: this thread", spent_words(spent) if spent.calls else NOTHING)
 
     async def rows(self, command: Command, scope: str, first: date) -> list[UsageRow]:
@@ -81,7 +81,7 @@ class Spending:
         """What is left in the budgets that hold here."""
         if not budgets:
             return []
-        left = await self.store.left(place(command), budgets)
+        left = await self.store.left(command.place, budgets)
         return ["", *(left_words(b, amount) for b, amount in zip(budgets, left, strict=True))]
 
 
@@ -178,7 +178,7 @@ def spent_words(spent: Spent) -> str:
 def left_words(budget: Budget, left: Decimal) -> str:
     """What is left in one budget, and until when."""
     whose = {"person": "Your", "channel": "This channel's", "workspace": "The workspace's"}
-    span = "daily" if len(budget.period) == len("2026-11-22") else "monthly"
+    span = "daily" if is_day(budget.period) else "monthly"
     return (
         f"{whose[budget.scope]} {span} budget: {dollars(max(left, Decimal(0)))} of "
         f"{dollars(budget.cap)} left until {renewal(budget.period)} (UTC)"
@@ -201,8 +201,3 @@ def concerns(row: LedgerRow, command: Command, scope: str) -> bool:
 def midnight(day: date) -> float:
     """The beginning of a day of UTC, in seconds since 1970."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-
-
-def place(command: Command) -> ThreadId:
-    """Where a command was given."""
-    return ThreadId(command.platform, command.workspace, command.channel, command.root or "")

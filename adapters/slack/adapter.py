@@ -29,7 +29,8 @@ from bot.ports import Desk, Draft
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # A host's router comes from outside.
 GRACE_SECONDS = 5.0  # What is under way may take so long to end when the bot is told to stop.
 GONE = "the app is not installed in this Slack workspace any more"
-LEFT = f"{GONE.capitalize()}: install it again at {INSTALL_PATH}."
+INSTALL_AGAIN = f"install it again at {INSTALL_PATH} of the bot's address"
+LEFT = f"{GONE.capitalize()}: {INSTALL_AGAIN}."
 
 log = logging.getLogger("threadsight.slack")
 
@@ -189,12 +190,15 @@ class SlackAdapter:
 
     def homes_of(self, installations: Installations | None) -> Homes:
         if installations is not None:
-            return InstalledHomes(installations, self.api_by, self.own)
+            return InstalledHomes(installations, self.installed_api, self.own)
         assert self.own is not None
         return OneHome(self.own)
 
     def api_by(self, token: str) -> Api:
         return Api(token=token, url=self.api_url, session=self.session)
+
+    def installed_api(self, token: str) -> Api:
+        return Api(token=token, url=self.api_url, session=self.session, mend=INSTALL_AGAIN)
 
     def files_by(self, api: Api) -> Files:
         return Files(

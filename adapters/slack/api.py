@@ -128,8 +128,12 @@ class Client(AsyncWebClient):
 class Api:
     """One workspace's Web API, by one token."""
 
-    def __init__(self, *, token: str, url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, *, token: str, url: str, session: aiohttp.ClientSession, mend: str = BOT_MEND
+    ) -> None:
         self.token = token
+        self.mend = mend
+        """What to do when Slack takes the token no longer."""
         self.url = url
         self.session = session
         self.logger = quiet_logger()
@@ -209,13 +213,13 @@ class Api:
             async with asyncio.timeout(seconds):
                 return await request
         except SlackApiError as error:
-            raise translated(error) from error
+            raise translated(error, self.mend) from error
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unsure("Slack does not answer right now.") from error
 
 
-def translated(error: SlackApiError) -> Exception:
-    """An error of Slack in our words."""
+def translated(error: SlackApiError, mend: str = BOT_MEND) -> Exception:
+    """An error of Slack in our words; `mend` is for a token that it refuses."""
     response = error.response
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0) or 0)
     data = getattr(response, "data", None)
@@ -225,7 +229,7 @@ def translated(error: SlackApiError) -> Exception:
     if status >= 500 or code in AWAY or (not code and status < 400):
         return Unsure("Slack does not answer right now.")
     if code in TOKEN:
-        return SetupError(f"{TOKEN[code]} ({code}): {BOT_MEND}.")
+        return SetupError(f"{TOKEN[code]} ({code}): {mend}.")
     if code == "missing_scope":
         needed = str(data.get("needed") or "") if isinstance(data, Mapping) else ""
         return SetupError(f"The Slack app lacks the scope {needed or 'it needs'}: {SCOPE_MEND}.")

@@ -187,6 +187,19 @@ async def test_without_an_installation_a_draft_says_so_and_shows_nothing(
     assert not await adapter.administers(AWAY, "U0ANN")
 
 
+async def test_a_token_that_slack_refuses_is_mended_by_installing_again(
+    slack: SlackServer, adapter: SlackAdapter, listening: Notebook
+) -> None:
+    await install(slack, slack.consent(AWAY, token=TOKEN))
+    slack.fail("chat.postMessage", Fault(error="token_revoked"))
+    message = Message(ThreadId("slack", AWAY, THERE, "1.1"), "1.1", "U0ANN", "?", 1.1)
+
+    with pytest.raises(SetupError, match=r"revoked .*: install it again at /slack/install") as told:
+        await adapter.draft(claim(message)).finish(REPLY)
+
+    assert "SLACK_BOT_TOKEN" not in told.value.sentence
+
+
 async def test_an_uninstalled_workspace_is_erased_and_no_other(
     slack: SlackServer, adapter: SlackAdapter, listening: Notebook, database: Path
 ) -> None:

@@ -16,12 +16,14 @@ from tempfile import TemporaryDirectory
 from tests.adapters.contract import FOOTER, Upload, png
 from tests.adapters.slack.stage import HttpStage, SlackStage
 from tests.servers.openai import Says
+from tests.servers.slack_workspace import Channel
 
 PHOTO = Path(__file__).parent / "fixtures" / "phone_12mp_exif6_gps.jpg"
 EVENTS_PER_SECOND = 100
 SECONDS = 60.0
 SLACK_WAITS_SECONDS = 3.0
 PHOTOS_AT_ONCE = 2
+CROWDED = "C0CROWD"
 QUESTIONS = 10
 BURST = 50
 
@@ -71,14 +73,17 @@ async def acknowledged(stage: SlackStage, seconds: float) -> list[float]:
     """100 events a second, each stored, while photos are fetched, decoded and answered."""
     stage.server.redeliver_seconds = SLACK_WAITS_SECONDS
     stage.answers("A photo.")
-    root = await stage.post(f"{stage.mention} look", [Upload("a.png", png(1))])
-    await stage.answered(root)
+    # Apart from the questions, whose answers are looked for among all posts of their channel.
+    stage.server.channels[CROWDED] = Channel()
+    photo = stage.server.upload(png(1))
+    root = stage.server.post(f"{stage.mention} look", files=[photo.info["id"]], channel=CROWDED)
+    await stage.server.until(lambda: FOOTER in "".join(stage.server.thread(root, CROWDED)))
     enough = asyncio.Event()
     decoding = [asyncio.create_task(keep_asking(stage, enough)) for _ in range(PHOTOS_AT_ONCE)]
     begin, sent = time.monotonic(), []
     for number in range(int(EVENTS_PER_SECOND * seconds)):
         await asyncio.sleep(max(0.0, begin + number / EVENTS_PER_SECOND - time.monotonic()))
-        ts = stage.server.post(f"<@U0BOB> number {number}", thread=root)
+        ts = stage.server.post(f"<@U0BOB> number {number}", thread=root, channel=CROWDED)
         sent.append((ts, stage.server.deliveries[-1]))
     await stage.server.until(lambda: all(delivery.acked_at for _, delivery in sent), 30)
     enough.set()

@@ -152,6 +152,9 @@ class TimedDesk:
     async def run(self, command: Command) -> Card:
         return Card("", "")
 
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        return None
+
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         return None
 

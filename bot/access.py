@@ -56,11 +56,14 @@ class Access:
     def admits(self, asking: Message | Command) -> bool:
         """Whether this may be asked by this person in this place."""
         if isinstance(asking, Message):
-            place = asking.thread
-            here = (place.workspace, place.channel, place.root, asking.author)
-            return self.lists.admit(place.platform, {*here, *asking.groups})
+            return self.lets_ask(asking.thread, Person(asking.author, asking.groups))
         here = (asking.workspace, asking.channel, asking.root or "", asking.author)
         return self.lists.admit(asking.platform, {*here, *asking.groups})
+
+    def lets_ask(self, place: ThreadId, person: Person) -> bool:
+        """Whether this person may ask in this place."""
+        here = (place.workspace, place.channel, place.root, person.id)
+        return self.lists.admit(place.platform, {*here, *person.groups})
 
     def shuts_out(self, place: ThreadId, person: Person) -> bool:
         """Whether this person may not even press a button there.

@@ -121,6 +121,12 @@ class Desk:
             return self.access.refusal(command.platform)
         return await self.commands.run(command)
 
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        """Why this person may not ask in this place; None when they may."""
+        if self.access.lets_ask(place, person):
+            return None
+        return self.access.refusal(place.platform)
+
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         """Does what the button's token stands for; a card says what was done, or why nothing was."""
         offer = await self.store.offered(button)

@@ -115,6 +115,9 @@ class Desk(Protocol):
     async def run(self, command: Command) -> Card:
         """Answers a command at once; never calls the model, never queues."""
 
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        """Why this person may not ask in this place, told before a question is posted for them; None when they may."""
+
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         """Does what the button's token stands for.
 

@@ -73,6 +73,8 @@ class Commands:
             await self.replies.show(spot, await self.card_for(command))
         elif not command.attachments:
             await self.replies.show(spot, Card("", NO_PICTURES))
+        elif refusal := await self.refused(command):
+            await self.replies.show(spot, refusal)
         else:
             form = modals.asking(spot, command.message, command.attachments)
             await self.open(spot, form, text(body, "trigger_id"))
@@ -223,6 +225,11 @@ class Commands:
         elif found is not None:
             await self.replies.show(form.spot, found)
 
+    async def refused(self, command: Command) -> Card | None:
+        """Why somebody may not ask in this place: said before they have written anything."""
+        place = ThreadId(PLATFORM, command.workspace, command.channel, command.root or "")
+        return await self.desk.denial(place, Person(command.author, command.groups))
+
     async def press(self, token: str, person: Person) -> Card | Proposal | None:
         """What the desk makes of a button, or what went wrong as a card."""
         try:
@@ -257,10 +264,10 @@ class Commands:
             proposal = replace(proposal, attachments=known)
             refusal = await self.proposals.ask(proposal, groups)
         except ThreadsightError as error:
-            refusal = Card("", error.sentence)
+            refusal = Card("", kept(error.sentence, proposal.text))
         except Exception as error:
             log.error("a question broke: %s", type(error).__name__)
-            refusal = Card("", BROKEN)
+            refusal = Card("", kept(BROKEN, proposal.text))
         if refusal is None:
             await self.replies.dismiss(spot)
         else:
@@ -343,6 +350,11 @@ def callback_of(body: Json) -> str:
 def other_button() -> Block:
     label = {"type": "plain_text", "text": "Other pictures …", "emoji": False}
     return {"type": "button", "action_id": OTHER, "text": label}
+
+
+def kept(sentence: str, question: str) -> str:
+    """Why a question is not asked, and its words: the form in which they were typed is gone."""
+    return f"{sentence}\n\nYou asked:\n\n{question}" if question else sentence
 
 
 def pictures(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:

@@ -47,7 +47,9 @@ def test_messages_and_commands_are_known_by_the_same_ids() -> None:
 
     assert not only.admits(message)
     assert not only.admits(command)
+    assert not only.lets_ask(PLACE, Person("anna"))
     groups = ("role",)
+    assert only.lets_ask(PLACE, Person("anna", groups))
     assert only.admits(Command("help", "fake", "w1", "c1", "anna", groups=groups))
 
 

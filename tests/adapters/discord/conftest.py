@@ -75,6 +75,9 @@ class FakeDesk:
         await self.hold.wait()
         return self.card
 
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        return None
+
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.pressed.append((button, person))
         return Card("Too late", "It is answered.") if button == "late" else self.proposal

@@ -51,6 +51,8 @@ class Notebook:
     """Whether the database does not answer."""
     refusal: Card | None = None
     """What the authors of messages are told."""
+    unwelcome: Card | None = None
+    """What whoever wants a question to be posted for them is told."""
     pressed: Card | Proposal | Exception | None = field(
         default_factory=lambda: Card("Done", "It is done.")
     )
@@ -90,6 +92,9 @@ class Notebook:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        return self.unwelcome
 
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.presses.append((button, person))

@@ -226,7 +226,51 @@ async def test_a_question_that_is_refused_or_not_stored_leaves_no_post(
     await slack.until(lambda: len(slack.ephemeral) == 2 and not slack.own())
 
     told = [rules.shown(each) for each in slack.ephemeral]
-    assert told == ["Ask an administrator.", "The database is away."]
+    assert told == ["Ask an administrator.", "The database is away.\n\nYou asked:\n\nhow many?"]
+
+
+async def test_who_may_not_ask_is_told_before_a_form_opens(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    listening.unwelcome = Card("", "Ask an administrator.")
+    file = slack.upload(b"...")
+
+    slack.shortcut(slack.post("look", files=[file.info["id"]]), "ask")
+    await slack.until(lambda: slack.ephemeral)
+
+    assert rules.shown(slack.ephemeral[0]) == "Ask an administrator."
+    assert slack.views == []
+
+
+async def test_a_question_of_somebody_who_may_not_ask_is_never_posted(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    file = slack.upload(b"...")
+    slack.shortcut(slack.post("look", files=[file.info["id"]]), "ask")
+    view = await opened(slack)
+
+    listening.unwelcome = Card("", "Ask an administrator.")
+    slack.submit(view, {"question": {"value": "how many?"}})
+    await slack.until(lambda: slack.ephemeral)
+
+    assert rules.shown(slack.ephemeral[0]) == "Ask an administrator."
+    assert slack.calls["chat.postMessage"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=503), Fault(dropped=True), Fault(retry_after=1, times=2)]
+)
+async def test_a_question_is_posted_all_the_same_when_slack_stumbles(
+    slack: SlackServer, listening: Notebook, fault: Fault
+) -> None:
+    file = slack.upload(b"...")
+    slack.shortcut(slack.post("look", files=[file.info["id"]]), "ask")
+    view = await opened(slack)
+    slack.fail("chat.postMessage", replace(fault))
+    slack.submit(view, {"question": {"value": "how many?"}})
+    await slack.until(lambda: listening.messages)
+
+    assert [message.id for message in listening.messages] == [slack.own()[0]["ts"]]
 
 
 async def test_a_drawing_stands_under_its_card_with_its_words(

@@ -67,6 +67,9 @@ class Notebook:
         self.commands.append(command)
         return self.card
 
+    async def denial(self, place: ThreadId, person: Person) -> Card | None:
+        return None
+
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.presses.append((button, person.id))
         if button == "ask":

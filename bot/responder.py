@@ -16,6 +16,7 @@ from bot.commands import Commands
 from bot.domain import (
     Answer,
     Ask,
+    Button,
     Claim,
     Message,
     Reply,
@@ -109,8 +110,7 @@ class Responder:
     ) -> Reply:
         """Answers with a sentence, so that nobody is left waiting."""
         buttons = await self.offers.after_failure(claim)
-        reply = Reply(text=sentence, receipts=receipts, failed=True, buttons=buttons)
-        await self.store.record(claim, reply)
+        reply = await self.say(claim, sentence, receipts, buttons)
         await self.post(claim, draft, reply)
         return reply
 
@@ -130,7 +130,9 @@ class Responder:
                 receipts = footer.receipts(brought(turns)) + unread
                 return await self.say(claim, sentence, receipts)
             if stop.is_set():
-                return await self.say(claim, STOPPED)
+                return await self.say(
+                    claim, STOPPED, buttons=await self.offers.after_failure(claim)
+                )
             # In a thread: a long one takes a while, and everybody else waits for this loop.
             fitted = await asyncio.to_thread(self.rules.fit, turns, case)
             try:
@@ -291,16 +293,19 @@ class Responder:
             await self.store.posted(claim, posts)
         await self.store.settle(claim)
 
-    async def say(self, claim: Claim, sentence: str, receipts: Sequence[str] = ()) -> Reply:
-        """Records a reply that cost nothing."""
-        reply = Reply(text=sentence, receipts=tuple(receipts), failed=True)
-        await self.store.record(claim, reply)
-        return reply
-
     async def refuse(self, claim: Claim, sentence: str) -> Reply:
         """Says which limit stands in the way, and lets an administrator move it once."""
-        buttons = await self.offers.after_refusal(claim)
-        reply = Reply(text=sentence, failed=True, buttons=buttons)
+        return await self.say(claim, sentence, buttons=await self.offers.after_refusal(claim))
+
+    async def say(
+        self,
+        claim: Claim,
+        sentence: str,
+        receipts: Sequence[str] = (),
+        buttons: tuple[Button, ...] = (),
+    ) -> Reply:
+        """Records a reply that cost nothing."""
+        reply = Reply(text=sentence, receipts=tuple(receipts), failed=True, buttons=buttons)
         await self.store.record(claim, reply)
         return reply
 

@@ -432,6 +432,7 @@ async def test_a_question_stopped_while_it_waits_is_not_asked(bench: Bench) -> N
     reply = await bench.reply(1)
 
     assert (reply.failed, reply.text) == (True, "Stopped.")
+    assert [button.label for button in reply.buttons] == ["Try again"]
     assert len(bench.model.asked) == 1
 
 

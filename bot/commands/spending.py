@@ -11,6 +11,7 @@ from bot.budgets import is_day, renewal
 from bot.domain import Budget, Card, Command, LedgerRow, Spent, UsageRow
 from bot.ports import Store
 from bot.pricing import dollars
+from bot.terms import shown
 
 SCOPES = ("me", "channel", "workspace", "thread")
 SUBJECTS = {"me": "You", "channel": "This channel", "workspace": "This workspace"}
@@ -31,7 +32,7 @@ class Spending:
         """Sums, models, votes and the estimates' error, with a chart; `budgets` are those that hold here."""
         words = command.text.lower().split()
         if unknown := next((word for word in words if word not in (*SCOPES, *SPANS)), None):
-            return Card("Usage", HOW.format(word=unknown[:40].replace("`", "'")))
+            return Card("Usage", HOW.format(word=shown(unknown)))
         scope = next((word for word in words if word in SCOPES), "me")
         if scope == "thread":
             return await self.thread(command)
@@ -75,7 +76,7 @@ class Spending:
                         error = error.with_row(row)
         except TimeoutError:
             return []
-        return [error.words] if error.calls else []
+        return [error.words] if error.counted else []
 
     async def standing(self, command: Command, budgets: Sequence[Budget]) -> list[str]:
         """What is left in the budgets that hold here."""
@@ -109,24 +110,33 @@ class Precision:
 
     @property
     def words(self) -> str:
-        """One line."""
-        if not self.counted:
-            return ""
+        """One line, where anything was counted."""
         share = Decimal(100 * self.off) / self.counted
         bias = Decimal(100 * (self.estimated - self.counted)) / self.counted
         way = "too high" if bias > 0 else "too low"
+        whole = f"in all {abs(bias):.1f} % {way} " if bias else ""
         return (
-            f"Estimates of the input: {share:.1f} % off on average, in all {abs(bias):.1f} % {way} "
+            f"Estimates of the input: {share:.1f} % off on average, {whole}"
             f"(of {counted_calls(self.calls)})"
         )
 
 
-def usage_card(rows: Sequence[UsageRow]) -> Card:
-    """The ledger's sums by day and model, as people read them."""
+def usage_card(rows: Sequence[UsageRow], today: date, error: Precision) -> Card:
+    """The whole ledger's sums, as people read them: today, this month, and by day and model."""
     if not rows:
         return Card("Usage", NOTHING)
-    lines = [f"{row.day}  {row.model}: {spent_words(row.spent)}" for row in rows]
+    month = [row for row in rows if row.day[:7] == today.isoformat()[:7]]
+    lines = usage_lines(month, today) if month else ["**This month:** nothing"]
+    lines += [error.words] if error.counted else []
+    lines += ["", *(f"{label(row, rows)}: {spent_words(row.spent)}" for row in rows)]
     return Card("Usage", "\n".join([*lines, f"Total: {spent_words(total(rows))}"]))
+
+
+def label(row: UsageRow, rows: Sequence[UsageRow]) -> str:
+    """Day and model of a row, and its place where there are several."""
+    places = {(each.platform, each.workspace) for each in rows}
+    where = f"  {row.platform} {row.workspace}" if len(places) > 1 else ""
+    return f"{row.day}{where}  {row.model}"
 
 
 def usage_lines(rows: Sequence[UsageRow], today: date) -> list[str]:

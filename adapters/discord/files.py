@@ -222,8 +222,8 @@ def expires(url: str) -> float:
 def homes(message: Message) -> Sequence[str]:
     """The channels where a message of a thread can stand: the thread itself, or the channel it starts in."""
     thread = message.thread
-    if OPTION in message.options:
-        # Only an interaction reaches this place.
+    if not message.id or OPTION in message.options:
+        # It came with a command, or only an interaction reaches this place.
         return ()
     if thread.workspace == DIRECT:
         return (thread.channel,)

@@ -56,6 +56,18 @@ async def test_a_link_that_says_it_ran_out_is_renewed_before_it_is_tried(
     assert discord.requests.count(FILE) == 1
 
 
+async def test_a_file_of_a_command_that_is_gone_is_looked_for_in_no_message(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    message, file = await posted(discord)
+    discord.faults[FILE] = Fault("status", times=9, status=404)
+    asked = discord.requests.count("GET /channels/{channel}/messages/{message}")
+
+    with pytest.raises(PictureUnseen, match="no longer has it"):
+        await adapter.fetch(replace(message, id=""), file)
+    assert discord.requests.count("GET /channels/{channel}/messages/{message}") == asked
+
+
 @pytest.mark.parametrize("status", [403, 404])
 async def test_a_link_that_is_refused_is_renewed_once(
     status: int, discord: DiscordServer, adapter: DiscordAdapter

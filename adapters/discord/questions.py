@@ -9,7 +9,7 @@ HEADING = 500  # of a question that stands above its own answer
 NAME = 100  # characters of a file's name
 WHOLE = "question.txt"
 CUT = "\n-# The whole question is in the file."
-UNSHOWN = "\n-# {count} of the pictures {are} too large, or too many, to be shown here."
+UNSHOWN = "\n-# {count} of the pictures {are} not shown here: too large, too many, or gone."
 
 
 def question_post(author: str, text: str, unshown: int = 0) -> tuple[str, tuple[File, ...]]:

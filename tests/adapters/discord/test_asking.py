@@ -193,7 +193,7 @@ async def test_a_picture_too_large_to_be_posted_is_asked_about_all_the_same(
     [message] = await desk.until(1)
 
     [post] = discord.posts(CHANNEL)
-    assert "1 of the pictures is too large" in post["content"]
+    assert "1 of the pictures is not shown here" in post["content"]
     assert [each.name for each in message.attachments] == ["large.png", "small.png"]
     assert message.attachments[0].url == large["url"]
     assert message.attachments[1].id == post["attachments"][0]["id"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from adapters.discord import render
 from adapters.discord.draft import HOOKED, HURRY_SECONDS, STOP, Pace, Spawn, cancelled
 from adapters.discord.events import SPOILER, sent_at
-from adapters.discord.hooks import Hook, Hooks, Lost
+from adapters.discord.hooks import ORIGINAL, Hook, Hooks, Lost
 from adapters.discord.looks import Looks
 from adapters.discord.markup import File, described
 from adapters.discord.questions import heading
@@ -75,7 +75,7 @@ class HookedDraft:
         """Completes the reply; raises PermanentError when the fifteen minutes are over."""
         late = await self._hush()
         try:
-            await self._complete(reply)
+            await self._say(reply)
             if late:
                 # An edit that was on its way may have come after ours.
                 await self._complete(reply)
@@ -97,6 +97,18 @@ class HookedDraft:
     @property
     def _current(self) -> Hook:
         return self._hooks.newest(self._claim.message.id, self._hook)
+
+    async def _say(self, reply: Reply) -> None:
+        """Completes the reply in its posts, or in the last of them where a button there alone still reaches one."""
+        try:
+            await self._complete(reply)
+        except Refused:
+            pressed = self._hooks.renewed(self._more[-1]) if self._more else None
+            if pressed is None or pressed.target != ORIGINAL:
+                raise
+            self._hooks.renew(self._claim.message.id, pressed)
+            self._more = []
+            await self._complete(reply)
 
     async def _complete(self, reply: Reply) -> None:
         # What may have been posted by a try that nobody remembers is not posted again: a file holds it all.
@@ -145,7 +157,9 @@ class HookedDraft:
         if index > len(self._more):
             payload = {**looks.payload, "attachments": described(files)}
             made = await self._hooks.follow_up(hook, payload, files, once=True)
-            self._more.append(snowflake(made, "id"))
+            name = snowflake(made, "id")
+            self._hooks.renew(name, replace(hook, target=name))
+            self._more.append(name)
             return
         if index:
             hook = replace(hook, target=self._more[index - 1])
@@ -219,7 +233,7 @@ class HookedDraft:
 async def apologise_when_late(message: str, hook: Hook, hooks: Hooks, seconds: float) -> None:
     """Tells who asked that the answer is not ready, while Discord still takes that."""
     await asyncio.sleep(max(0.0, sent_at(message) + seconds - time.time()))
-    if hooks.renewed(message) is not None:
+    if hooks.newest(message, hook) != hook:
         # Somebody pressed a button under it: it can be written for longer than that.
         return
     try:

@@ -167,6 +167,8 @@ class Proposals:
         )
         if refusal := await self._handed_in(message, desk, partial(self._hooks.delete, hook)):
             return Asked(False, refusal)
+        # Whoever takes the question back while the interaction lasts takes its post from sight.
+        self._hooks.renew(message.id, hook)
         self._spawn(apologise_when_late(message.id, hook, self._hooks, self._answer_seconds))
         return Asked(True)
 

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.discord import DiscordAdapter
 from adapters.discord.hooks import OPTION, Hook
-from bot.domain import Button, Card, Message, Proposal, Reply, ThreadId
+from bot.domain import Button, Card, Message, Post, Proposal, Reply, ThreadId
 from bot.errors import PermanentError, PictureUnseen
 from tests.adapters.discord.conftest import FakeDesk, claimed, listening, made
 from tests.adapters.discord.test_asking import PNG, about, ask, uploaded
@@ -246,6 +246,36 @@ async def test_a_pressed_button_gives_the_answer_another_fifteen_minutes(
     await bot.draft(claimed(message, posts=posts, version=2)).finish(Reply("A dog."))
 
     assert post["content"] == head(discord) + "\n\nA dog."
+
+
+async def test_a_button_under_a_long_answer_gives_the_post_that_it_stands_in_another_fifteen_minutes(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen, message = await asked(discord, desk)
+    again = (Button("Try again", "again"),)
+    reply = replace(ANSWER, text="One sentence. " * 400, buttons=again)
+    posts = await bot.draft(claimed(message)).finish(reply)
+    last = seen["messages"][-1]
+    seen["at"] -= 901
+    pressed = await discord.interactions.press(last, "Try again", present=False)
+    await discord.until(lambda: pressed["acknowledged"] is not None)
+    posts = await bot.draft(claimed(message, posts=posts, version=2)).finish(Reply("A dog."))
+
+    assert last["content"] == head(discord) + "\n\nA dog."
+    assert len(posts) == 1
+
+
+async def test_what_an_interaction_still_reaches_is_deleted_when_it_is_forgotten(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen, message = await asked(discord, desk)
+    reply = replace(ANSWER, text="One sentence. " * 400)
+    posts = await bot.draft(claimed(message)).finish(reply)
+    desk.card = Card("Forget", "Done.", erased=tuple(Post(message.thread, each) for each in posts))
+    told = await discord.use({"id": "2", "type": 1, "name": "vision"}, present=False)
+    await discord.until(lambda: not seen["messages"])
+
+    assert told["contents"] == ["**Forget**\nDone."]
 
 
 async def test_ask_more_asks_by_a_form_in_the_same_conversation(

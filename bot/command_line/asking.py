@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import TextIO
 from adapters import terminal
 from bot import commands, facts, images
 from bot.command_line.opening import opened
-from bot.command_line.printing import OFFLINE_NOTE, complain, printed
+from bot.command_line.printing import OFFLINE_NOTE, complain, printed, unmarked
 from bot.commands import Sized
 from bot.desk import MAX_TEXT
 from bot.domain import Ask, Message, Reply
@@ -103,7 +102,7 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
         printed(facts.of_estimate(told))
     else:
         card = commands.estimate_card(told)
-        print(f"{card.title}\n{re.sub(r'[*`]', '', card.text)}")
+        print(f"{card.title}\n{unmarked(card.text)}")
     return 0 if any(not picture.error for picture in told.pictures) else 1
 
 

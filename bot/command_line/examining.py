@@ -6,14 +6,15 @@ import csv
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import aiohttp
 
 from bot import commands, doctor, facts
 from bot.command_line.opening import opened
-from bot.command_line.printing import printed
+from bot.command_line.printing import printed, unmarked
 from bot.command_line.serving import PLATFORMS
-from bot.domain import Check
+from bot.domain import Check, UsageRow
 from bot.engine import secret
 from bot.model import Endpoint, probe
 from bot.ports import Store
@@ -35,8 +36,17 @@ async def usage(parsed: argparse.Namespace, settings: Settings) -> int:
         if parsed.json:
             printed(facts.of_usage(rows, [row async for row in store.ledger(since=since)]))
         else:
-            print(commands.usage_card(rows).text)
+            print(unmarked(await report(store, rows, since)))
     return 0
+
+
+async def report(store: Store, rows: Sequence[UsageRow], since: float | None) -> str:
+    """The ledger's sums in words, with how far the estimates were from what was billed."""
+    error = commands.Precision()
+    async for row in store.ledger(since=since):
+        error = error.with_row(row)
+    today = datetime.now(UTC).date() if since is None else None
+    return commands.usage_card(rows, today, error).text
 
 
 async def export(store: Store, since: float | None) -> None:

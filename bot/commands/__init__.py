@@ -3,13 +3,14 @@
 from bot.commands.answering import Commands
 from bot.commands.estimating import DETAILS, Sized, compared, estimate
 from bot.commands.estimator import Estimator, parts_of
-from bot.commands.spending import total, usage_card
+from bot.commands.spending import Precision, total, usage_card
 from bot.commands.telling import brief, estimate_card
 
 __all__ = [
     "DETAILS",
     "Commands",
     "Estimator",
+    "Precision",
     "Sized",
     "brief",
     "compared",

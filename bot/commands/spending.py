@@ -121,15 +121,20 @@ class Precision:
         )
 
 
-def usage_card(rows: Sequence[UsageRow], today: date, error: Precision) -> Card:
-    """The whole ledger's sums, as people read them: today, this month, and by day and model."""
+def usage_card(rows: Sequence[UsageRow], today: date | None, error: Precision) -> Card:
+    """The ledger's sums, as people read them: today, this month, and by day and model.
+
+    Without today by day and model alone, as for rows of some days that are no month.
+    """
     if not rows:
         return Card("Usage", NOTHING)
-    month = [row for row in rows if row.day[:7] == today.isoformat()[:7]]
-    lines = usage_lines(month, today) if month else ["**This month:** nothing"]
+    lines = [f"{label(row, rows)}: {spent_words(row.spent)}" for row in rows]
+    lines += [f"Total: {spent_words(total(rows))}"]
     lines += [error.words] if error.counted else []
-    lines += ["", *(f"{label(row, rows)}: {spent_words(row.spent)}" for row in rows)]
-    return Card("Usage", "\n".join([*lines, f"Total: {spent_words(total(rows))}"]))
+    if today:
+        month = [row for row in rows if row.day[:7] == today.isoformat()[:7]]
+        lines = [*(usage_lines(month, today) if month else ["**This month:** nothing"]), "", *lines]
+    return Card("Usage", "\n".join(lines))
 
 
 def label(row: UsageRow, rows: Sequence[UsageRow]) -> str:

@@ -2,11 +2,21 @@
 
 import csv
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from bot.commands import DETAILS, Sized, brief, estimate, estimate_card, total, usage_card
+from bot.commands import (
+    DETAILS,
+    Precision,
+    Sized,
+    brief,
+    estimate,
+    estimate_card,
+    total,
+    usage_card,
+)
 from bot.domain import Ask, Attachment, Spent, ThreadId, UsageRow
 from bot.pricing import Prices
 from storage.store import SqlStore
@@ -173,9 +183,35 @@ def test_usage_adds_up_and_tells_unknown_prices_apart() -> None:
     ]
 
     assert total(rows) == Spent(3, 150, 15, Decimal("0.5"), unpriced=1)
-    assert usage_card(rows).text.splitlines() == [
+    error = Precision(calls=2, estimated=90, counted=100, off=10)
+    assert usage_card(rows, date(2026, 11, 22), error).text.splitlines() == [
+        "**Today:** 2 calls · 100 in · 10 out · $0.5000",
+        "**This month:** 3 calls · 150 in · 15 out · $0.5000 · 1 at an unknown price",
+        "- gpt-4o: 2 calls · 100 in · 10 out · $0.5000",
+        "- mine: 1 call · 50 in · 5 out · 1 at an unknown price",
+        "",
         "2026-11-22  gpt-4o: 2 calls · 100 in · 10 out · $0.5000",
         "2026-11-21  mine: 1 call · 50 in · 5 out · 1 at an unknown price",
         "Total: 3 calls · 150 in · 15 out · $0.5000 · 1 at an unknown price",
+        "Estimates of the input: 10.0 % off on average, in all 10.0 % too low (of 2 calls)",
     ]
-    assert usage_card([]).text == "Nothing was asked yet."
+    assert usage_card([], date(2026, 11, 22), Precision()).text == "Nothing was asked yet."
+
+
+def test_usage_tells_places_apart_and_a_month_without_a_question() -> None:
+    rows = [
+        UsageRow("2026-10-31", place, "T1", "gpt-4o", Spent(1, 100, 10, Decimal("0.5")))
+        for place in ("discord", "slack")
+    ]
+
+    days = [
+        "2026-10-31  discord T1  gpt-4o: 1 call · 100 in · 10 out · $0.5000",
+        "2026-10-31  slack T1  gpt-4o: 1 call · 100 in · 10 out · $0.5000",
+        "Total: 2 calls · 200 in · 20 out · $1.0000",
+    ]
+
+    new_month = usage_card(rows, date(2026, 11, 1), Precision())
+    last_days = usage_card(rows, None, Precision())
+
+    assert new_month.text.splitlines() == ["**This month:** nothing", "", *days]
+    assert last_days.text.splitlines() == days

@@ -101,7 +101,7 @@ class Commands:
         elif used.kind == USED:
             name = string(used.data, "name")
             if name == ASK_MENU:
-                await self._show_form(used)
+                await self._show_form(used, desk)
             elif name == ASK:
                 await self._ask(used, asked(used), desk)
             else:
@@ -152,8 +152,12 @@ class Commands:
             await self._hooks.delete(used.hook)
         await self._follow_up(used, card)
 
-    async def _show_form(self, used: Interaction) -> None:
-        """“Ask about this”: a form for the question."""
+    async def _show_form(self, used: Interaction, desk: Desk) -> None:
+        """“Ask about this”: a form for the question, for those who may ask."""
+        if denial := await desk.denial(used.spot, used.person):
+            if await self._acknowledge(used, DEFER):
+                await self._answer(used, denial)
+            return
         message = target(used.data)
         name = snowflake(message, "id") or snowflake(used.data, "target_id")
         self._remember(name, message)

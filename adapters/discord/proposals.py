@@ -79,6 +79,8 @@ class Proposals:
         proposal = replace(proposal, attachments=(*proposal.attachments, *new))
         if not legible(proposal.text):
             return Asked(False, Card("", NO_QUESTION))
+        if denial := await desk.denial(proposal.place, interaction.person):
+            return Asked(False, denial)
         if interaction.may_post and (place := place_for(interaction, proposal)) is not None:
             try:
                 return await self._post(interaction, proposal, desk, place, new)

@@ -30,6 +30,8 @@ class FakeDesk:
         self.pressed: list[tuple[str, Person]] = []
         self.refusal: Card | None = None
         """What the authors of messages are told."""
+        self.denied: dict[str, Card] = {}
+        """By person, why they may not ask at all."""
         self.proposal: Proposal | None = None
         """What a button turns out to stand for."""
         self.marks: dict[tuple[str, str], str] = {}
@@ -76,7 +78,7 @@ class FakeDesk:
         return self.card
 
     async def denial(self, place: ThreadId, person: Person) -> Card | None:
-        return None
+        return self.denied.get(person.id)
 
     async def press(self, button: str, person: Person) -> Card | Proposal | None:
         self.pressed.append((button, person))

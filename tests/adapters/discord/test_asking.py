@@ -134,6 +134,21 @@ async def test_a_refused_question_does_not_stay_and_only_its_author_reads_why(
     assert not discord.posts(CHANNEL)
 
 
+async def test_whoever_may_not_ask_has_nothing_posted_and_is_shown_no_form(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    target = discord.told(await discord.say("my cat"))
+    desk.denied[discord.person("ann")["id"]] = Card("Not allowed", "Ask somebody.")
+    told = await discord.use(ask("What is this?", uploaded(discord)))
+    shown = await discord.use(about(target))
+    await discord.until(lambda: bool(told["contents"] and shown["contents"]))
+
+    assert told["contents"] == shown["contents"] == ["**Not allowed**\nAsk somebody."]
+    assert told["private"]
+    assert shown["private"]
+    assert CREATE not in discord.requests
+
+
 async def test_a_question_is_handed_in_as_often_as_it_takes(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from adapters.slack.api import HASTY_SECONDS, UPDATES_KEPT, Api, Refused, Unsure
+from adapters.slack.api import HASTY_SECONDS, UPDATES_KEPT, Api, Json, Refused, Unsure
 from adapters.slack.blocks import MARKDOWN_LIMIT, REFUSED, Part, compose, marked, partial
 from adapters.slack.events import text
 from adapters.slack.found import merged, parts_of
@@ -52,6 +52,8 @@ class SlackDraft:
         self.posts: list[PostId] = list(claim.posts)
         self.looked = api.live.nothing_unknown(claim)
         """Whether all posts of this reply are known."""
+        self.doubted = False
+        """Whether Slack may have made, or still make, a post that nobody told us of."""
         self.messages: set[PostId] = set(claim.posts if self.looked else ())
         """Posts that are no streams for sure."""
         self.stream: PostId | None = None
@@ -80,6 +82,7 @@ class SlackDraft:
         try:
             await self.look()
             await self.write_best(reply)
+            await self.sweep()
         except Vanished:
             # What was shown until now stands under nothing.
             await erase(self.api, self.channel, self.posts)
@@ -192,6 +195,9 @@ class SlackDraft:
         body = first(wanted)
         try:
             self.stream = await self.thread.start(body)
+        except Unsure:
+            self.doubted = True
+            raise
         except RateLimited as error:
             self.api.starts.hold(error.retry_after or 1.0)
             return False
@@ -346,7 +352,7 @@ class SlackDraft:
                 self.posts.append(posting.result())
             raise
         except Unsure:
-            self.looked = False
+            self.looked, self.doubted = False, True
             if hasty:
                 raise
             await self.look()
@@ -360,29 +366,44 @@ class SlackDraft:
             await self.thread.delete(self.posts[-1])
             self.posts.pop()
 
+    async def sweep(self) -> None:
+        """Takes back what Slack made late, after the reply had found another post."""
+        if not self.doubted:
+            return
+        try:
+            for message in await self.parts():
+                if (post := text(message, "ts")) not in self.posts:
+                    await self.thread.stop(post)
+                    await self.thread.delete(post)
+        except ThreadsightError as error:
+            log.info("what came late is not taken back: %s", type(error).__name__)
+
     # Looking for what was posted before, or without our hearing of it.
 
     async def look(self) -> None:
         """Finds the posts of this reply that nobody told us of; raises when Slack cannot say now."""
         if self.looked:
             return
-        me = await self.identity()
+        found: list[Json] = []
         try:
-            after = (await self.thread.replies(oldest=self.question)).messages
+            found = await self.parts()
         except RateLimited:
             # An app that may read once a minute cannot look before each of its answers.
             if not self.api.lacks.left(PAGING):
                 raise
-            after = ()
         except Refused as error:
             if error.code == "thread_not_found":
                 raise Vanished from error
             log.info("the thread cannot be read: %s", error.code)
-            after = ()
-        found = parts_of(after, self.question, me)
         self.messages |= {text(message, "ts") for message in found if marked(message)}
         self.posts = merged(self.posts, found)
         self.looked = True
+
+    async def parts(self) -> list[Json]:
+        """The posts of this reply, as Slack has them now."""
+        me = await self.identity()
+        after = (await self.thread.replies(oldest=self.question)).messages
+        return parts_of(after, self.question, me)
 
 
 def first(wanted: str) -> str:

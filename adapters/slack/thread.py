@@ -14,6 +14,7 @@ from bot.domain import PostId, ThreadId
 from bot.errors import PermanentError, RateLimited, ThreadsightError, TransientError
 
 STATUS_SECONDS = 0.5  # A status that is not there by then is no sign any more.
+MAKING_SECONDS = 10.0  # A post that Slack makes after we gave up waiting stands there unknown.
 QUEUE_SECONDS = 20.0  # A longer queue is the worker's to plan.
 PAGES, PAGE_ITEMS = 10, 200
 # Apps that are distributed outside Slack's marketplace get no more at once, and that once a minute
@@ -96,7 +97,7 @@ class Thread:
                 recipient_team_id=self.api.live.team(self.asker, self.workspace),
                 recipient_user_id=self.asker,
             ),
-            seconds=HASTY_SECONDS,
+            seconds=MAKING_SECONDS,
         )
         return str(started["ts"])
 
@@ -158,7 +159,7 @@ class Thread:
                     unfurl_links=False,
                     unfurl_media=False,
                 ),
-                seconds=HASTY_SECONDS if hasty else CALL_SECONDS,
+                seconds=MAKING_SECONDS if hasty else CALL_SECONDS,
             )
         except RateLimited as error:
             self.api.posts(self.channel).hold(error.retry_after or 1.0)

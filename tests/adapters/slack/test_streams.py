@@ -77,6 +77,26 @@ async def test_a_stream_that_ends_soon_shows_no_stop(
     assert slack.whispers == []
 
 
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
+async def test_a_post_that_slack_makes_late_does_not_stay_beside_the_reply(
+    slack: SlackServer, adapter: SlackAdapter, method: str
+) -> None:
+    slack.unknown = {"chat.startStream"} if method == "chat.postMessage" else set()
+    slack.fail(method, Fault(dropped=True))
+    slack.fail("chat.postMessage", Fault(late=0.2))
+    question = slack.post("what is this?")
+    draft = adapter.draft(claim(question))
+
+    await draft.show("")
+    before = slack.calls["chat.postMessage"]
+    finishing = asyncio.create_task(draft.finish(REPLY))
+    await slack.until(lambda: slack.calls["chat.postMessage"] > before)
+    slack.post("Looking …", user=BOT_USER, thread=question)
+    await finishing
+
+    assert slack.thread(question) == [WHOLE]
+
+
 async def test_an_agent_has_slack_s_own_stop_and_no_other(
     slack: SlackServer, adapter: SlackAdapter
 ) -> None:

@@ -118,7 +118,7 @@ class Responder:
         """Looks at the pictures, asks the model, and records what it said."""
         if claim.message.kind == "command":
             return await self.obey(claim)
-        await self.show(claim, draft, "")
+        claim = await self.show(claim, draft, "")
         case = await self.rules.case(claim)
         unread = await self.catch_up(claim)
         case = replace(case, notes=case.notes + unread)

@@ -37,6 +37,8 @@ class Unsteady(SqlStore):
         self.failing: dict[str, list[ThreadsightError]] = {}
         """By method, what its next calls raise."""
         self.damaged: set[ImageKey] = set()
+        self.noted = 0
+        """Times that posts were noted."""
         self.beaten = asyncio.Event()
         self.waited = asyncio.Event()
 
@@ -62,6 +64,7 @@ class Unsteady(SqlStore):
 
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         self.meet("posted")
+        self.noted += 1
         await super().posted(claim, posts)
 
     async def record(
@@ -156,6 +159,17 @@ async def test_words_go_on_while_nobody_can_note_where_they_stand(
 
     assert reply.text == "A big cat."
     assert len(bench.model.asked) == 1
+
+
+async def test_where_an_answer_stands_is_noted_as_it_begins_and_as_it_ends(
+    bench: Bench, unsteady: Unsteady
+) -> None:
+    bench.model.enqueue("A big cat sleeps.")
+    await bench.post(1, "What?", bench.photo())
+
+    await bench.reply(1)
+
+    assert unsteady.noted == 2
 
 
 async def test_a_claim_lost_amid_the_words_leaves_the_call_possibly_charged(

@@ -5,18 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Action, Chance, Claim, Mark, Offer, Person, Pressed, ThreadId
 from storage import gallery
-from storage.claiming import held
+from storage.claiming import held, recorded
 from storage.database import Transaction
 from storage.rows import to_thread, within
 from storage.tables import buttons, calls, clean, messages, threads, votes
 
 TOKEN_BYTES = 16  # more than anybody can guess
 CARD_SECONDS = 86_400.0  # how long a card may be acted on
+NOTING_SECONDS = 3.0  # for whoever has just posted an answer to note where
 MANY_DIGITS = 10  # more pictures than any thread has
 MARKS: frozenset[Mark] = frozenset(get_args(Mark)) - {""}
 
@@ -122,23 +123,33 @@ def stop(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed
 
 
 def again(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
-    """Makes an answered question work again; its next answer goes into the same posts."""
-    message = answered(transaction, button)
-    return "late" if message is None else ask_anew(transaction, message)
+    """Makes an answered question work again; its next answer goes into the same posts.
+
+    Pressed once more while that is written, it asks for nothing else.
+    """
+    message = question(transaction, button)
+    if message is None:
+        return "late"
+    return ask_anew(transaction, message) if answered(transaction, message) else "again"
 
 
 def closer(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
     """The same, at high detail."""
-    message = answered(transaction, button)
+    message = question(transaction, button)
     if message is None:
         return "late"
-    return ask_anew(transaction, message, options={**message.options, "detail": "high"})
+    options = {**message.options, "detail": "high"}
+    if answered(transaction, message):
+        return ask_anew(transaction, message, options=options)
+    return "again" if message.options == options else "late"
 
 
 def allow(transaction: Transaction, button: Row[Any], _person: Person) -> Pressed:
     """The same, past its budgets, for a question that is still as it was when they refused it."""
-    message = answered(transaction, button)
+    message = question(transaction, button)
     if message is None or button.version not in (None, message.version):
+        return "late"
+    if not answered(transaction, message):
         return "late"
     return ask_anew(transaction, message, allowed=message.version + 1)
 
@@ -196,15 +207,25 @@ def living(transaction: Transaction, token: str) -> Row[Any] | None:
     )
 
 
-def answered(transaction: Transaction, button: Row[Any]) -> Row[Any] | None:
-    """The question that the button stands under, if it was answered."""
+def question(transaction: Transaction, button: Row[Any]) -> Row[Any] | None:
+    """The question that the button stands under, and whether somebody is at work on it."""
+    at_work = (threads.c.claimed == messages.c.key).label("at_work")
     return transaction.first(
-        select(messages).where(messages.c.key == button.message, messages.c.settled_at.is_not(None))
+        select(messages, at_work)
+        .join(threads, threads.c.key == messages.c.thread)
+        .where(messages.c.key == button.message)
     )
 
 
+def answered(transaction: Transaction, message: Row[Any]) -> bool:
+    """Whether people read its answer, if only since a moment: then it is posted and not settled yet."""
+    if message.settled_at is not None:
+        return True
+    return bool(message.at_work) and recorded(transaction, message) is not None
+
+
 def ask_anew(transaction: Transaction, message: Row[Any], **values: object) -> Pressed:
-    """Makes a question work; nobody who claimed it before may answer it now."""
+    """Makes a question work; nobody who claimed it before may answer it now, but they may note its posts."""
     now = transaction.now()
     transaction.run(
         update(messages)
@@ -218,11 +239,10 @@ def ask_anew(transaction: Transaction, message: Row[Any], **values: object) -> P
             **values,
         )
     )
-    transaction.run(
-        update(threads)
-        .where(threads.c.key == message.thread, threads.c.claimed.is_(None))
-        .values(due=now)
-    )
+    # Others of the thread's questions are answered first.
+    free = or_(threads.c.claimed.is_(None), threads.c.claimed == message.key)
+    due = now + NOTING_SECONDS if message.at_work else now
+    transaction.run(update(threads).where(threads.c.key == message.thread, free).values(due=due))
     return "again"
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bot.domain import Action, Offer, Person, Scope
-from bot.errors import BudgetSpent
+from bot.errors import BudgetSpent, Superseded
 from storage.store import SqlStore
 from tests.clock import Clock
 from tests.storage.nouns import (
@@ -85,10 +85,59 @@ async def test_a_look_closer_asks_anew_at_high_detail(store: SqlStore) -> None:
     token = await offered(store, "closer")
 
     assert await store.press(token, ANNA) == "again"
-    assert await store.press(token, ANNA) == "late"
 
     claim = await claimed(store)
     assert (claim.version, claim.message.options) == (2, {"detail": "high"})
+
+
+@pytest.mark.parametrize("action", ["again", "closer"])
+async def test_asking_anew_twice_asks_anew_once(store: SqlStore, action: Action) -> None:
+    token = await offered(store, action)
+
+    assert [await store.press(token, ANNA) for _ in range(2)] == ["again", "again"]
+    claim = await claimed(store)
+    assert await store.press(token, ANNA) == "again"
+
+    assert claim.version == 2
+    await store.settle(claim)
+
+
+async def test_a_look_closer_at_what_is_asked_anew_otherwise_is_too_late(store: SqlStore) -> None:
+    claim = await asked(store)
+    again, closer = await offer(store, claim, "again"), await offer(store, claim, "closer")
+    await store.settle(claim)
+    await store.press(again, ANNA)
+
+    assert await store.press(closer, ANNA) == "late"
+
+
+@pytest.mark.parametrize("action", ["again", "closer"])
+async def test_an_answer_that_was_just_posted_is_asked_anew_into_its_posts(
+    store: SqlStore, clock: Clock, action: Action
+) -> None:
+    claim = await asked(store)
+    token = await offer(store, claim, action)
+    await store.record(claim, reply())
+
+    assert await store.press(token, ANNA) == "again"
+    await store.posted(claim, ["P1"])
+    with pytest.raises(Superseded):
+        await store.settle(claim)
+    clock.move(3)
+    again = await claimed(store)
+    assert (again.version, again.reply, again.posts) == (2, None, ("P1",))
+
+
+async def test_an_answer_that_waits_to_be_posted_is_not_asked_for_once_more(
+    store: SqlStore,
+) -> None:
+    claim = await asked(store)
+    token = await offer(store, claim, "again")
+    await store.record(claim, reply())
+    await store.postpone(claim, 0.0, failed=False)
+
+    assert await store.press(token, ANNA) == "again"
+    assert (await claimed(store)).reply == reply()
 
 
 async def test_a_look_closer_keeps_the_other_options_and_outlives_a_delivery_again(

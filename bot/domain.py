@@ -452,6 +452,10 @@ class PictureEstimate:
     error: str = ""
     """Why it cannot be seen; also `size unknown` for a linked picture."""
 
+    def refused(self, detail: Detail) -> bool:
+        """Whether the model does not take it at this detail."""
+        return detail in self.tokens and self.tokens[detail] is None
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:

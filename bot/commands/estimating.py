@@ -12,6 +12,7 @@ from bot.pricing import Prices
 
 DETAILS: tuple[Detail, ...] = ("low", "high", "auto", "original")
 SIZE = re.compile(r"^(\d{1,9})\s*[x×*]\s*(\d{1,9})$", re.I)
+SPACED = re.compile(r"(\d)\s+[x×*]\s+(\d)", re.I)
 COUNT = re.compile(r"^[x×](\d{1,3})$", re.I)
 MAX_ESTIMATED = 100  # pictures in one estimate
 MAX_SIDE = 65_535  # pixels; no picture format that is read has longer sides
@@ -112,7 +113,7 @@ def compared(
     *,
     thread_tokens: int = 0,
 ) -> tuple[Alternative, ...]:
-    """The same question to other models whose picture rule and price are known.
+    """The same question to other models that take the pictures, and whose picture rule and price are known.
 
     The thread's tokens are taken to be as many there.
     """
@@ -124,6 +125,8 @@ def compared(
             pictures, question, replace(ask, model=model), prices, thread_tokens=thread_tokens
         )
         if told.certainty == "unknown" or told.input_cost is None or told.most is None:
+            continue
+        if any(picture.refused(told.detail) for picture in told.pictures):
             continue
         others.append(Alternative(model, told.detail, told.certainty, told.input_cost, told.most))
     return tuple(others)
@@ -176,7 +179,7 @@ def chosen(ask: Ask, options: Mapping[str, str]) -> Ask:
 def typed(text: str, ask: Ask) -> tuple[list[Sized], Ask]:
     """Pictures by their typed sizes: `1920x1080 x3 high`; raises ValueError with what to write."""
     pictures: list[Sized] = []
-    for word in text.split():
+    for word in SPACED.sub(r"\1x\2", text).split():
         if size := SIZE.match(word):
             width, height = int(size[1]), int(size[2])
             if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):

@@ -14,12 +14,17 @@ MAX_LISTED = 20
 def estimate_card(estimate: Estimate) -> Card:
     """An estimate as people read it."""
     lines = [*picture_lines(estimate), "", *sum_lines(estimate)]
-    if any(picture.error for picture in estimate.pictures):
+    if any(p.error or refused(p, estimate) for p in estimate.pictures):
         lines.append("Pictures without a figure above are not in the sum.")
     if estimate.certainty == "assumed":
         lines.append(f"The picture rule of {estimate.model} is not published; this one is assumed.")
     text = "\n".join(lines).strip()
     return Card(f"Estimate for {estimate.model}, detail {estimate.detail}", text)
+
+
+def refused(picture: PictureEstimate, estimate: Estimate) -> bool:
+    """Whether the model would not take a picture; of an unknown one nobody can tell."""
+    return estimate.certainty != "unknown" and picture.refused(estimate.detail)
 
 
 def brief(estimate: Estimate) -> str:

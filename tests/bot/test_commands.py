@@ -12,11 +12,13 @@ from bot.commands import (
     Precision,
     Sized,
     brief,
+    compared,
     estimate,
     estimate_card,
     total,
     usage_card,
 )
+from bot.commands.estimating import typed
 from bot.domain import Ask, Attachment, Spent, ThreadId, UsageRow
 from bot.pricing import Prices
 from storage.store import SqlStore
@@ -68,6 +70,24 @@ def test_the_next_follow_up_carries_the_pictures_again() -> None:
     assert told.input_tokens is not None
     assert told.follow_up_tokens is not None
     assert told.follow_up_tokens > told.input_tokens
+
+
+def test_a_model_that_would_refuse_a_picture_is_not_the_cheapest() -> None:
+    pictures = [Sized("a.jpg", 20_000, 20_000)]
+    ask = replace(ASK, detail="original")
+
+    others = [other.model for other in compared(pictures, "What?", ask, PRICES)]
+    refused = estimate(pictures, "What?", replace(ask, model="gpt-5.6-luna"), PRICES)
+
+    # At `original` these take any size up to 30,000 patches, and this picture has more.
+    assert not {"gpt-5.6-luna", "gpt-5.6-terra", "gpt-5.6-sol"} & set(others)
+    assert "not in the sum" in estimate_card(refused).text
+
+
+def test_a_typed_size_may_have_spaces() -> None:
+    pictures, _ = typed("4032 x 3024 x2 low", ASK)
+
+    assert [(each.width, each.height) for each in pictures] == [(4032, 3024)] * 2
 
 
 def test_a_model_of_unknown_rule_gets_no_figure() -> None:

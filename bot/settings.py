@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         """The address of the chat-completions API, without a slash at its end."""
         return (self.openai_base_url or OPENAI_URL).rstrip("/")
 
+    @property
+    def port_given(self) -> bool:
+        """Whether PORT was set, as by hosts that want somebody to listen there."""
+        return "port" in self.model_fields_set
+
     @field_validator("openai_base_url", "slack_api_url", "discord_api_url")
     @classmethod
     def is_an_address(cls, value: str | None) -> str | None:

@@ -102,8 +102,16 @@ ALLOWED: dict[str, set[str]] = {
     "bot.command_line": {"bot", "adapters", "storage"},
     "bot.worker": {"bot.domain", "bot.errors", "bot.ports", "bot.responder"},
     "adapters.text": set(),
+    "adapters.health": {"bot.errors"},
     "adapters.terminal": {"bot.domain", "bot.errors", "bot.ports"},
-    "adapters.slack": {"bot.domain", "bot.errors", "bot.ports", "adapters.text", "adapters.slack"},
+    "adapters.slack": {
+        "bot.domain",
+        "bot.errors",
+        "bot.ports",
+        "adapters.text",
+        "adapters.health",
+        "adapters.slack",
+    },
     "adapters.discord": {
         "bot.domain",
         "bot.errors",

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import aiohttp
 from slack_sdk.oauth.installation_store import Installation
 
+from adapters import health
 from adapters.slack.api import Api
 from adapters.slack.draft import SlackDraft
 from adapters.slack.earlier import earlier
@@ -15,7 +16,7 @@ from adapters.slack.errands import Errands
 from adapters.slack.events import PLATFORM
 from adapters.slack.files import Files
 from adapters.slack.homes import Home, Homes, InstalledHomes, OneHome
-from adapters.slack.http import HEALTH_PATH, Address
+from adapters.slack.http import Address
 from adapters.slack.installations import Installations
 from adapters.slack.later import LaterDraft
 from adapters.slack.oauth import INSTALL_PATH, OAuth
@@ -148,7 +149,7 @@ class SlackAdapter:
 
     def probe_address(self, address: Address) -> Check:
         """What has to reach which port."""
-        paths = [path for path in address.paths if path != HEALTH_PATH]
+        paths = [path for path in address.paths if path != health.PATH]
         text = (
             f"Slack and people reach {', '.join(paths)} by https; the bot listens on {address.port}"
         )

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from slack_bolt.response import BoltResponse
 
+from adapters import health
 from adapters.slack.api import Json
 from adapters.slack.envelopes import SSL_CHECK, Malformed, Signature, is_check, opened, signed
 from adapters.slack.events import text
@@ -17,15 +17,12 @@ from adapters.slack.reception import Receive
 from bot.errors import SetupError, ThreadsightError
 
 EVENTS_PATH = "/slack/events"
-HEALTH_PATH = "/healthz"
 MAX_BODY_BYTES = (
     2 * 2**20
 )  # a message of 40,000 characters in a form, and its blocks, several times
 MAX_CHECK_BYTES = 2_000
 BODY_SECONDS = 10.0  # for a request to come whole; Slack itself waits three for the answer
 STORE_SECONDS = 10.0
-HEALTH_SECONDS = 3.0
-HEALTHY_SECONDS = 1.0  # how long an answer to the question after our health holds
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 1.0  # for whoever still sends what was refused
 GRACE_SECONDS = 5.0
@@ -63,7 +60,7 @@ class Address:
     @property
     def paths(self) -> tuple[str, ...]:
         """What is answered."""
-        found = [HEALTH_PATH]
+        found = [health.PATH]
         if self.signature is not None:
             found.append(EVENTS_PATH)
         if self.oauth is not None:
@@ -115,14 +112,12 @@ class Requests:
     ) -> None:
         self.address = address
         self.receive = receive
-        self.database_answers = database_answers
-        self.healthy = 0.0, False
-        """Until when an answer holds, and which."""
+        self.health = health.Health(lambda: address.ready, database_answers)
 
     def app(self) -> web.Application:
         """The routes."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_get(HEALTH_PATH, self.health)
+        app.router.add_get(health.PATH, self.health.answer)
         if self.address.signature is not None:
             app.router.add_get(EVENTS_PATH, self.checked)
             app.router.add_post(EVENTS_PATH, self.events)
@@ -130,28 +125,6 @@ class Requests:
             app.router.add_get(self.address.oauth.install_path, self.address.oauth.install)
             app.router.add_get(self.address.oauth.redirect_path, self.address.oauth.redirect)
         return app
-
-    async def health(self, request: web.Request) -> web.Response:
-        """200 while the bot listens and its database answers."""
-        if not self.address.ready:
-            return web.Response(status=503, text="starting")
-        if not await self.database_well():
-            return web.Response(status=503, text="the database does not answer")
-        return web.Response(text="ok")
-
-    async def database_well(self) -> bool:
-        until, well = self.healthy
-        if time.monotonic() < until:
-            return well
-        try:
-            async with asyncio.timeout(HEALTH_SECONDS):
-                await self.database_answers()
-            well = True
-        except (ThreadsightError, TimeoutError) as error:
-            log.warning("the database does not answer: %s", type(error).__name__)
-            well = False
-        self.healthy = time.monotonic() + HEALTHY_SECONDS, well
-        return well
 
     async def checked(self, request: web.Request) -> web.Response:
         """Slack tries the certificate of a slash command's address now and then."""

@@ -5,15 +5,16 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from pydantic import SecretStr
 
+from bot.command_line.health import healthy_on
 from bot.command_line.opening import opened
 from bot.command_line.printing import OFFLINE_NOTE
-from bot.command_line.slack import slack
+from bot.command_line.slack import opens_port, slack
 from bot.engine import Engine, assembled
 from bot.errors import SetupError
 from bot.ports import Adapter
@@ -37,9 +38,17 @@ async def serve(parsed: argparse.Namespace, settings: Settings) -> int:
         engine = await stack.enter_async_context(assembled(settings, store, adapters))
         if engine.offline:
             print(OFFLINE_NOTE, file=sys.stderr)
+        port = port_for_health(settings, adapters)
+        await stack.enter_async_context(healthy_on(port, lambda: store.last_seen("")))
         settle_down()
         await attend(engine)
     return 0
+
+
+def port_for_health(settings: Settings, platforms: Collection[str]) -> int | None:
+    """Where a host expects somebody to listen though no platform does; else None."""
+    by_http = "slack" in platforms and opens_port(settings)
+    return settings.port if settings.port_given and not by_http else None
 
 
 def configured(settings: Settings) -> list[str]:

@@ -27,6 +27,11 @@ HALF = (
 )
 
 
+def opens_port(settings: Settings) -> bool:
+    """Whether Slack's requests or those who install the app come by HTTP."""
+    return settings.slack_app_token is None or distributed(settings)
+
+
 @asynccontextmanager
 async def slack(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Adapter]:
     """The adapter; raises SetupError that names what is missing."""

@@ -306,8 +306,8 @@ class Commands:
         return (*known, *others)
 
     async def looked_up(self, file: Attachment) -> Attachment:
-        """A file as Slack knows it, where its message did not say."""
-        if file.url or file.width or file.linked:
+        """A file as Slack knows it, where its message did not say: right after its upload not even its size."""
+        if file.width or file.linked or (file.url and not file.media_type.startswith("image/")):
             return file
         try:
             answer = await self.api.call(self.api.sure.files_info(file=file.id))

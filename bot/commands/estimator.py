@@ -36,7 +36,7 @@ from bot.images import Darkroom
 from bot.ports import Adapter, Store
 from bot.pricing import Prices, small
 
-FETCHED = 4  # files that are read for their size, where their platform does not tell it
+FETCHED = 10  # files that are read for their size, where their platform does not tell it: as many as a form takes
 LOOKING_SECONDS = 6.0  # people wait for a card
 MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 NO_MODEL = "This is no model's name: it has letters, digits and `.:/@+-`, such as `gpt-5.4-mini`."
@@ -118,7 +118,9 @@ class Estimator:
         for attachment in command.attachments:
             sized = [self.sized(attachment)]
             unsized = sized[0].error == UNSIZED and not attachment.linked
-            if (unsized or composite(attachment, sized[0])) and reads < FETCHED:
+            # All that is read is held until it is drawn: together hardly more than one file may be.
+            room = reads < FETCHED and sum(map(len, seen.values())) < self.max_file_bytes
+            if room and (unsized or composite(attachment, sized[0])):
                 reads += 1
                 sized = await self.measured(command, attachment, sized[0], ask, seen)
             found += [(picture, attachment) for picture in sized]

@@ -123,6 +123,31 @@ async def test_a_size_that_the_platform_does_not_tell_is_read_from_the_file(
     assert place.fetched == ["f1"]
 
 
+async def test_all_files_of_a_form_are_read_where_no_size_is_told(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    data = pictures.photo(640, 480)
+    names = [f"f{number}" for number in range(10)]
+    place.files.update(dict.fromkeys(names, data))
+
+    card = await estimator.card(command(*(Attachment(name, "p.jpg") for name in names)), ASK)
+
+    assert card.text.count("`p.jpg` 640×480") == 10
+
+
+async def test_no_more_is_read_for_an_estimate_than_one_file_may_hold(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    data = pictures.photo(640, 480)
+    place.files.update(dict.fromkeys(("f0", "f1", "f2"), data))
+    estimator.max_file_bytes = len(data) + 1
+
+    card = await estimator.card(command(*(Attachment(n, "p.jpg") for n in place.files)), ASK)
+
+    assert card.text.count("`p.jpg` 640×480") == 2
+    assert "3. `p.jpg`: size unknown" in card.text
+
+
 async def test_every_page_of_a_document_is_counted(
     estimator: Estimator, place: FakeAdapter
 ) -> None:

@@ -74,14 +74,15 @@ async def test_a_form_with_a_mistake_says_so_while_it_is_open(
     assert listening.commands == []
 
 
+@pytest.mark.parametrize("told", [("id",), ("id", "url_private", "mimetype")])
 async def test_a_form_s_file_of_which_slack_told_little_is_asked_for(
-    slack: SlackServer, listening: Notebook
+    slack: SlackServer, listening: Notebook, told: tuple[str, ...]
 ) -> None:
     slack.command("/estimate")
     view = await opened(slack)
     filled = values(slack)
     known = filled["files"]["files"][0]
-    filled["files"]["files"] = [{"id": known["id"], "mode": "file_access"}]
+    filled["files"]["files"] = [{name: known[name] for name in told}]
     slack.submit(view, filled)
     await slack.until(lambda: slack.ephemeral)
 

@@ -45,6 +45,11 @@ class Eyes:
         self.desk = Scales(BYTES_AT_ONCE)
         self.preparing: dict[tuple[str, ...], asyncio.Task[tuple[Image, ...]]] = {}
 
+    @property
+    def cuts(self) -> bool:
+        """Whether very long pictures are cut into parts."""
+        return self.darkroom.options.split_tall
+
     async def look(self, claim: Claim, ask: Ask) -> set[int]:
         """Fetches, prepares and keeps every picture that is not kept yet, several at once.
 

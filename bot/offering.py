@@ -18,9 +18,11 @@ ALLOW = {"Allow this once": Chance("allow")}
 class Offers:
     """Writes down what a person can do about a reply, each a token."""
 
-    def __init__(self, store: Store, prices: Prices) -> None:
+    def __init__(self, store: Store, prices: Prices, *, cuts: bool) -> None:
+        """`cuts` says whether very long pictures are cut into parts."""
         self.store = store
         self.prices = prices
+        self.cuts = cuts
 
     async def under_answer(
         self, claim: Claim, fitted: Fitted, ask: Ask, answer: Answer
@@ -31,7 +33,8 @@ class Offers:
         """
         wanted = MORE if BY_INTERACTION in claim.message.options else {}
         wanted = {**wanted, **AGAIN, **VOTES}
-        if answer.said and (label := tax.closer(fitted, ask, answer, self.prices)):
+        label = tax.closer(fitted, ask, answer, self.prices, cut=self.cuts)
+        if answer.said and label:
             wanted[label] = Chance("closer")
         for label, marks in tax.buttons(fitted, ask, answer, self.prices):
             wanted[label] = Chance("mark", marks)

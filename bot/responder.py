@@ -82,7 +82,7 @@ class Responder:
         self.eyes = eyes
         self.commands = commands
         self.access = access
-        self.offers = Offers(store, prices)
+        self.offers = Offers(store, prices, cuts=eyes.cuts)
 
     def draft(self, claim: Claim) -> Draft:
         """The reply to this message, as its platform shows it."""

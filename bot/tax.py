@@ -33,13 +33,15 @@ def buttons(
     return tuple(offered.values())
 
 
-def closer(fitted: Fitted, ask: Ask, answer: Answer, prices: Prices) -> str | None:
+def closer(
+    fitted: Fitted, ask: Ask, answer: Answer, prices: Prices, *, cut: bool = False
+) -> str | None:
     """`Look closer (+$0.0040)`: what the same question costs at high detail; None where that is no more.
 
-    Without a price where that is unknown.
+    Without a price where that is unknown. `cut` says whether very long pictures are cut into parts.
     """
     shown = [picture for turn in fitted.turns for picture in turn.pictures if picture.visible]
-    more = sum(gained(picture, ask) for picture in shown)
+    more = sum(gained(picture, ask, cut=cut) for picture in shown)
     if more <= 0:
         return None
     # Asked again, the whole question is paid again; what is long enough to be cached is written to the cache.
@@ -116,11 +118,14 @@ def lowered(picture: Picture, ask: Ask) -> int:
     return 0 if low is None else sent(picture, ask) - low
 
 
-def gained(picture: Picture, ask: Ask) -> int:
+def gained(picture: Picture, ask: Ask, *, cut: bool) -> int:
     """Tokens that the picture takes more at high detail; 0 where a mark holds it lower."""
     if picture.mark == "low" or picture.width is None or picture.height is None:
         return 0
     now = history.picture_tokens(picture, history.detail_of(picture, ask), ask.model)
-    high = tokens.rule(ask.model).count(picture.width, picture.height, "high")
+    rule, size = tokens.rule(ask.model), (picture.width, picture.height)
+    parts = rule.parts(*size, "high") if cut else (size,)
+    high = rule.count(*parts[0], "high")
     # A document's size is its first page's; the others are taken to be like it.
-    return 0 if now is None or high is None else max(0, high * len(picture.images) - now)
+    count = max(len(parts), len(picture.images))
+    return 0 if now is None or high is None else max(0, high * count - now)

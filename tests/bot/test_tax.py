@@ -106,6 +106,20 @@ def test_looking_closer_costs_the_whole_question_again() -> None:
     assert label == "Look closer (+$0.0032)"
 
 
+def test_looking_closer_at_a_long_screenshot_pays_for_each_of_its_parts() -> None:
+    low = replace(ASK, detail="low")
+    [turn] = fitted(1, ask=low).turns
+    tall = replace(turn.pictures[0], width=1_000, height=10_000)
+    sent = fit([replace(turn, pictures=(tall,))], low, WIDE)
+
+    whole = tax.closer(sent, low, answer(200, output=0), LIST)
+    cut = tax.closer(sent, low, answer(200, output=0), LIST, cut=True)
+
+    # Whole it has four tiles, and each of five parts has eight: 765 or 5 x 1,445 in place of 85.
+    assert whole == "Look closer (+$0.0022)"
+    assert cut == "Look closer (+$0.0184)"
+
+
 def test_looking_closer_is_offered_without_a_price_where_that_is_unknown() -> None:
     ask = Ask(model="team-gpt-4o", detail="low")
 

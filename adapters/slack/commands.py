@@ -20,7 +20,7 @@ from adapters.slack.events import (
 from adapters.slack.markup import readable
 from adapters.slack.modals import ASK, ESTIMATE, Form, Spot
 from adapters.slack.people import groups_of
-from adapters.slack.probe import Identity
+from adapters.slack.probe import Identity, name_of
 from adapters.slack.proposals import Proposals
 from adapters.slack.replies import Replies
 from adapters.slack.thread import erase
@@ -199,7 +199,8 @@ class Commands:
         elif readable:
             await self.replies.show(spot, problem)
         else:
-            unreadable = UNREADABLE.format(name=self.me.name or "the bot")
+            name = await name_of(self.me, self.api)
+            unreadable = UNREADABLE.format(name=name or "the bot")
             await self.replies.show(spot, Card("", unreadable))
 
     async def pressed(self, spot: Spot, token: str, person: Person, trigger: str) -> None:

@@ -71,6 +71,16 @@ async def identify(api: Api) -> Identity:
     return me
 
 
+async def name_of(me: Identity, api: Api) -> str:
+    """By what name people call the bot; who installs the app is not told."""
+    if me.name:
+        return me.name
+    try:
+        return (await introduce(api))[0].name
+    except ThreadsightError:
+        return ""
+
+
 async def introduce(api: Api) -> tuple[Identity, list[str]]:
     """The bot's identity and the scopes that it lacks."""
     if not api.url.startswith("https://") and not api.local:

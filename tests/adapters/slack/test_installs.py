@@ -23,6 +23,7 @@ from bot.domain import Claim, Message, Scope, ThreadId
 from bot.errors import Outage, PictureUnseen, SetupError
 from tests.adapters.slack.conftest import REPLY, Notebook
 from tests.clock import Clock
+from tests.servers import slack_rules as rules
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, BOT_USER, CHANNEL, Fault, SlackServer
 from tests.servers.slack_http import SIGNING_SECRET
 from tests.servers.slack_installs import CLIENT_ID, CLIENT_SECRET
@@ -185,6 +186,19 @@ async def test_without_an_installation_a_draft_says_so_and_shows_nothing(
     with pytest.raises(PictureUnseen, match="not installed"):
         await adapter.fetch(message, None)  # type: ignore[arg-type]
     assert not await adapter.administers(AWAY, "U0ANN")
+
+
+async def test_the_bot_knows_its_name_where_it_was_installed(
+    slack: SlackServer, listening: Notebook
+) -> None:
+    await install(slack, slack.consent("T0HOME", token="xoxb-home"))
+    slack.fail("conversations.history", Fault(error="not_in_channel"))
+    slack.fail("views.open", Fault(error="expired_trigger_id"))
+
+    slack.command("/estimate")
+    await slack.until(lambda: slack.ephemeral)
+
+    assert "/invite @threadsight" in rules.shown(slack.ephemeral[0])
 
 
 async def test_a_token_that_slack_refuses_is_mended_by_installing_again(

@@ -367,6 +367,15 @@ def test_a_cut_file_is_never_half_seen(data: bytes) -> None:
             images.prepare(data[: int(len(data) * share)], "gpt-4o", "high")
 
 
+def test_a_photo_that_is_cut_anywhere_is_said_to_be_cut() -> None:
+    data = pictures.saved(pictures.scene(160, 120), "JPEG")
+    pixels = data.index(b"\xff\xda")
+
+    for end in range(pixels + 20, len(data) - 100, 23):
+        with pytest.raises(PictureUnseen, match="cut off"):
+            images.prepare(data[:end], "gpt-4o", "high")
+
+
 def test_a_real_cut_photo_is_never_half_seen() -> None:
     for model in MODELS:
         with pytest.raises(PictureUnseen, match="cut off; post it again"):

@@ -66,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="python -m bot",
         description="Threadsight answers questions about pictures and says what each answer costs.",
-        epilog="With no command it serves every platform whose secrets are set. "
-        "Settings come from the environment; `doctor` says what is missing.",
+        epilog="With no command it serves every platform whose secrets are set. Settings come from "
+        "the environment or a file .env (docs/configuration.md); `doctor` says what is missing.",
     )
     root.set_defaults(run=serve, quiet=False, platforms=())
     subparsers = root.add_subparsers(metavar="COMMAND")
@@ -105,8 +105,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("slack", "discord"):
         sub = add(name, serve, f"Serve {name.title()} until stopped.", quiet=False)
         sub.set_defaults(platforms=(name,))
-    add("migrate", migrate_now, "Bring the database to this version's tables.")
-    add_page(add("web", page, "Serve a channel page on this machine until stopped."), WEB)
+    add("migrate", migrate_now, "Bring the database to this version's tables, as every start does.")
+    add_page(add("web", page, "Serve a channel page, for this machine alone, until stopped."), WEB)
     sub = add("demo", demo, "Try it: a channel page on this machine, with no account and no key.")
     sub.add_argument("--terminal", action="store_true", help="a conversation here, with no page")
     add_page(sub, DEMO_FOLDER)

@@ -7,7 +7,9 @@ from adapters.discord.refusals import Refused
 from adapters.discord.rest import Rest
 from adapters.discord.wire import Json, snowflake
 
-MOST_PLACES = 50  # channels and threads that are read after a gap, those with the newest first
+MOST_PLACES = (
+    50  # channels, and as many threads, that are read after a gap, those with the newest first
+)
 MOST_TALKS = 10  # direct messages, the latest first, which Discord does not name
 PAGE = 100  # messages of each that are read
 

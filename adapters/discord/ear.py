@@ -82,8 +82,8 @@ class Ear:
         """The newest message that can have been stored before anybody noted how far was read."""
         self._marks = Marks()
         self._shards = 1
-        self._readings: dict[int, int] = {}
-        """By shard, how many places may still be read in its session for what was missed."""
+        self._readings: dict[tuple[int, bool], int] = {}
+        """By shard, how many channels, and how many threads, may still be read in its session for what was missed."""
         self._awaited: set[str] = set()
         """Servers whose state is still to come in their shard's session."""
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
@@ -133,7 +133,7 @@ class Ear:
     def _begin(self, data: Json, group: asyncio.TaskGroup) -> None:
         """A shard's session begins: whatever was said before it may have been missed."""
         shard, self._shards = (*numbers(data, "shard"), 0, 1)[:2]
-        self._readings[shard] = MOST_PLACES
+        self._readings[shard, False] = self._readings[shard, True] = MOST_PLACES
         for guild in items(data, "guilds"):
             # Until its state has come, what its people say is no sign that we heard all before it.
             server = snowflake(guild, "id")
@@ -189,10 +189,8 @@ class Ear:
         since = max(since, events.first_id_at(joined) if joined else 0)
         # A bot in many servers reads no more than one in a few: it has its limits with Discord.
         shard = (int(server or 0) >> 22) % self._shards
-        left = self._readings.get(shard, MOST_PLACES)
         news = with_news(self._places.of_guild(server), since)
-        places = news[: max(0, left)]
-        self._readings[shard] = left - len(places)
+        places = [*self._granted(shard, news, False), *self._granted(shard, news, True)]
         if len(news) > len(places):
             log.warning(
                 "not caught up in %s places of server %s: more than %s have news",
@@ -205,6 +203,17 @@ class Ear:
         if server in self._awaited:
             self._awaited.discard(server)
             self._marks.thaw(server)
+
+    def _granted(self, shard: int, news: Iterable[Place], threads: bool) -> list[Place]:
+        """So many of the channels, or of the threads, as may still be read.
+
+        Threads are counted apart: most of their news may be the bot's own answers, since it was killed before
+        it had read all.
+        """
+        left = self._readings.get((shard, threads), MOST_PLACES)
+        places = [place for place in news if place.is_thread == threads][:left]
+        self._readings[shard, threads] = left - len(places)
+        return places
 
     async def _catch_up_directly(self) -> None:
         """Hands in what people wrote to the bot itself; Discord does not tell where, but the desk remembers."""

@@ -121,3 +121,19 @@ async def test_direct_messages_that_came_in_mid_reconnection_are_read_once(
     messages = await desk.until(2)
 
     assert [message.text for message in messages] == ["first", "missed"]
+
+
+async def test_threads_with_answers_of_ours_take_no_channels_turn(
+    discord: DiscordServer, adapter: DiscordAdapter, desk: FakeDesk
+) -> None:
+    desk.seen = time.time() - 3600.0
+    for number in range(40):
+        discord.add_channel(str(2000 + number), TEXT)
+        said = await discord.say(f"{MENTION} {number}", channel=str(2000 + number))
+        if number % 2:
+            await discord.open_thread(said["id"])
+            await discord.say("an answer", channel=said["id"], author="threadsight")
+    async with listening(discord, adapter, desk):
+        messages = await desk.until(40)
+
+    assert {message.text for message in messages} == {str(number) for number in range(40)}

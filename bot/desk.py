@@ -35,7 +35,7 @@ STRANGER = Card("Not yours", "Only the person who asked can do this.")
 ADMINISTRATORS = "Only an administrator can allow a question past its budget: ask {whom}."
 COUNTED = Card("Thank you", "Your vote is counted; `/vision usage` shows them.")
 MARKED = Card("Done", "It holds from the next question in this thread on.")
-TWICE = Card("Already asked", "This question was posted a moment ago.")
+TWICE = Card("Already asked", "If the question does not appear, press again in half a minute.")
 PRESSED: Mapping[Pressed, Card] = {
     "late": LATE,
     "stranger": STRANGER,

@@ -374,11 +374,12 @@ async def test_what_was_asked_in_a_thread_is_erased_by_a_command(shell: Shell) -
     said = await shell.run("ask", "--thread", "it's two", "forget")
     asked = len(shell.server.asked)
     await shell.run("forget", "--thread", "it's two")
+    again = await shell.run("forget", "--thread", "it's two")
     two = await shell.run("ask", "--thread", "it's two", "And now?")
     one = await shell.run("ask", "--thread", "one", "And now?")
 
     assert "python -m bot forget --thread 'it'\"'\"'s two'" in said.out
-    assert (two.code, one.code) == (1, 0)
+    assert (again.code, two.code, one.code) == (1, 1, 0)
     assert len(shell.server.asked) == asked + 1
 
 

@@ -26,6 +26,7 @@ EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
 ERASED = "Erased, with its pictures and answers; what it cost stays in the ledger."
+NO_SUCH_THREAD = "Nothing was asked here in a thread of this name."
 LISTEN_SECONDS = 1.0  # between looks whether somebody else has answered
 MAX_THREAD_NAME = 200  # characters; a database's index takes no name without end
 THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it another."
@@ -110,6 +111,8 @@ async def forget(parsed: argparse.Namespace, settings: Settings) -> int:
     """Erases what was asked here, in one thread or in all."""
     thread = None if parsed.thread is None else terminal.named(parsed.thread)
     async with opened(settings) as store:
+        if thread and await store.participation(thread, terminal.PERSON) == "stranger":
+            raise SetupError(NO_SUCH_THREAD)
         await store.forget(terminal.NAME, terminal.WORKSPACE, terminal.PERSON, thread=thread)
     print(ERASED)
     return 0

@@ -272,6 +272,25 @@ async def test_a_bot_that_is_removed_in_mid_answer_goes_on_elsewhere(stage: Slac
     assert len(other.messages) == 2
 
 
+async def test_a_channel_that_is_archived_in_mid_answer_goes_on_when_it_is_back(
+    stage: SlackStage,
+) -> None:
+    stage.answers("A long story about a square.")
+    stage.hold()
+    question = await stage.post(f"{stage.mention} tell me", [Upload("a.png", png(1))])
+    await stage.until(lambda: bool(stage.visible(question)) and bool(stage.asked()))
+    stage.server.channels[CHANNEL].archived = True
+    stage.release()
+    await settled(stage)
+
+    stage.server.channels[CHANNEL].archived = False
+    stage.answers("Another one.")
+    await stage.post("and now?", thread=question)
+    await stage.until(lambda: any("Another one." in text for text in stage.visible(question)))
+
+    assert len(stage.asked()) == 2
+
+
 async def test_a_text_of_forty_thousand_characters_and_hostile_names_are_answered(
     stage: SlackStage,
 ) -> None:

@@ -84,6 +84,10 @@ class Limits:
         if response.status == 429 and body is None:
             # Not Discord itself but what stands before it: everything is refused for a while.
             self.close(named(response.headers.get("Retry-After")))
+        if response.status == 429 and (body or {}).get("global") is True:
+            # discord.py holds all requests back while this one waits, and for ever if it is cancelled meanwhile.
+            self.close(named(str((body or {}).get("retry_after"))))
+            self.check()
         if number(body or {}, "code") == EDITS_SPENT:
             # discord.py would wait for a chance that does not come.
             raise Refused(EDITS_SPENT, 429)

@@ -130,6 +130,22 @@ async def test_a_limit_of_any_scope_is_waited_out(
     assert discord.refused == 1
 
 
+async def test_whoever_stops_waiting_for_the_limit_of_all_holds_nobody_up(
+    discord: DiscordServer, adapter: DiscordAdapter
+) -> None:
+    body = {"message": "slow down", "retry_after": 0.5, "global": True}
+    fault = Fault("status", status=429, headers={"Via": "1.1 google"}, body=body)
+    discord.faults["POST /channels/{channel}/typing"] = fault
+    draft = adapter.draft(claimed(await asked(discord)))
+    await draft.show("")
+    await discord.until(lambda: discord.refused == 1)
+    await draft.leave()
+    question = await asked(discord)
+    await adapter.draft(claimed(question)).finish(ANSWER)
+
+    assert discord.contents(question.id) == ["A cat." + SMALL]
+
+
 async def test_a_crowd_of_requests_stays_under_the_limit_of_them_all(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:

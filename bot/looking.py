@@ -20,6 +20,7 @@ from bot.tokens import Rule
 PATIENCE = 1
 BYTES_AT_ONCE = 100_000_000  # of originals, in memory, in this process
 USUAL_BYTES = 5_000_000  # of a file whose platform does not tell its size
+LARGE_BYTES = 300_000  # a file of so many is likely to need a process
 # Preparing may stop at a size a little under the target, where the decoder has one for nothing.
 NEARLY = 0.97
 # A kept form with so many times the pixels that the model can use is worth a smaller one.
@@ -154,6 +155,8 @@ class Eyes:
         rule, detail = rule_of(ask), history.detail_of(picture, ask)
         form = rule.form(detail)
         async with self.desk.room_for(picture.attachment.size or USUAL_BYTES):
+            if (picture.attachment.size or USUAL_BYTES) >= LARGE_BYTES:
+                self.darkroom.warm()
             try:
                 data = await adapter.fetch(picture.message, picture.attachment)
             except PictureUnseen as error:

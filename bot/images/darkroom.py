@@ -35,6 +35,8 @@ MEMORY = 768 * 1024 * 1024
 START_SECONDS = 30.0
 MOST_JOBS = 200
 """After so many a process is replaced, so that what decoders leak does not add up."""
+PIPE_BYTES = 1024 * 1024
+"""That a pipe takes at once, where the system lets us choose: a photo goes over in a few steps."""
 MOST_ANSWER = 100_000_000
 """Bytes that a process may answer with."""
 HARMLESS_PIXELS = 300_000
@@ -69,12 +71,18 @@ class Darkroom:
         self.max_bytes = max_bytes
         self.seconds = seconds
         self.memory = memory
+        self.starting = threading.Lock()
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="darkroom")
         self.keepers = ThreadPoolExecutor(CELLS, thread_name_prefix="darkroom-cell")
         self.cells: set[Cell] = set()
         self.idle: list[Cell] = []
         self.close = finalize(self, close, self.cells)
         """Ends all processes; whoever waits for one gets a sentence."""
+
+    def warm(self) -> None:
+        """Starts the first process, while something else is waited for: that takes a tenth of a second."""
+        if not self.cells:
+            self.keepers.submit(lambda: self.put_back(self.free_cell()))
 
     async def source(self, data: bytes) -> str:
         """The name of this file and of the way it is prepared here."""
@@ -120,12 +128,20 @@ class Darkroom:
         return images
 
     def free_cell(self) -> "Cell":
+        # One after the other: who waits for one that is just being started may get it.
+        with self.starting:
+            return self.idle_cell() or self.new_cell()
+
+    def idle_cell(self) -> "Cell | None":
         with suppress(IndexError):
             while True:
                 cell = self.idle.pop()
                 if cell.alive:
                     return cell
                 self.drop(cell)
+        return None
+
+    def new_cell(self) -> "Cell":
         try:
             cell = Cell(self.memory)
         except (OSError, EOFError) as error:
@@ -157,6 +173,7 @@ class Cell:
             stderr=subprocess.DEVNULL,
             env=ENVIRONMENT,
             start_new_session=True,
+            pipesize=PIPE_BYTES,
         )
         self.jobs = 0
         with Deadline(self.process, START_SECONDS):

@@ -67,6 +67,17 @@ async def test_a_process_serves_one_picture_after_the_other(opened: Opened) -> N
     assert cell.jobs == 3
 
 
+async def test_a_process_that_is_being_started_is_waited_for(opened: Opened) -> None:
+    room = opened()
+
+    room.warm()
+    await room.prepare(HEIC, RULE, "high")
+    room.warm()
+
+    [cell] = room.cells
+    assert cell.jobs == 1
+
+
 @pytest.mark.parametrize(
     "data",
     [pictures.pdf("a", trailer=pictures.LOCKED), HEIC[:-300], b"%PDF-1.7\n" + bytes(500)],

@@ -23,8 +23,8 @@ CUT_ITEMS = 15
 CUT_SECONDS = 3600.0  # for which it is taken that nothing has changed about that
 PAGING = "paging"
 """What such apps lack."""
-ERASE_TRIES = 5
-ERASE_PAUSE_SECONDS = 1.0
+ERASE_TRIES = 10  # in some four minutes: what is not taken back now stays for ever
+ERASE_PAUSE_SECONDS = 1.0  # then twice as long, each time
 ERASE_WAIT_SECONDS = 60.0  # the longest, whatever Slack asks for
 
 log = logging.getLogger("threadsight.slack")
@@ -247,7 +247,7 @@ async def erase(api: Api, channel: str, posts: Sequence[PostId]) -> None:
             except TransientError as error:
                 log.info("a post is not deleted yet: %s", type(error).__name__)
                 if attempt < ERASE_TRIES:
-                    wait = error.retry_after or ERASE_PAUSE_SECONDS * attempt
+                    wait = error.retry_after or ERASE_PAUSE_SECONDS * 2.0 ** (attempt - 1)
                     await asyncio.sleep(min(wait, ERASE_WAIT_SECONDS))
 
 

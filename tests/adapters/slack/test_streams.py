@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from adapters.slack import SlackAdapter
+from adapters.slack.api import Api
 from adapters.slack.draft import SlackDraft
+from adapters.slack.thread import erase
 from bot.domain import Button, Claim, Reply
-from bot.errors import PermanentError
+from bot.errors import PermanentError, RateLimited
 from tests.adapters.slack.conftest import REPLY, Notebook, claim
 from tests.servers import slack_rules as rules
 from tests.servers.slack import BOT_USER, CHANNEL, Fault, SlackServer
@@ -279,6 +281,29 @@ async def test_a_withdrawn_answer_leaves_nothing_even_where_slack_is_slow_to_del
     slack.fail("chat.delete", Fault(status=500, times=3), Fault(retry_after=0))
 
     await draft.withdraw()
+
+    assert slack.own() == []
+
+
+class Busy(Api):
+    """A Slack that takes no deletion for a good while."""
+
+    refusals = 9
+
+    async def delete(self, channel: str, post: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise RateLimited("Slowly.", retry_after=0.001)
+        await super().delete(channel, post)
+
+
+async def test_a_post_is_deleted_however_long_slack_does_not_take_it(
+    slack: SlackServer, adapter: SlackAdapter
+) -> None:
+    post = slack.post("A red square.", user=BOT_USER)
+    api = Busy(token=adapter.api.token, url=slack.url, session=adapter.session)
+
+    await erase(api, CHANNEL, [post])
 
     assert slack.own() == []
 

@@ -198,16 +198,21 @@ class Commands:
 
     async def _pressed(self, used: Interaction, desk: Desk) -> None:
         """A button: what it stands for is asked first, since a form can only be shown at once."""
-        if message := snowflake(used.message, "id"):
-            self._hooks.renew(message, used.hook)
+        message = snowflake(used.message, "id")
+        # Whoever answers anew may be done before Discord has said that it heard us.
+        before = self._hooks.renew(message, used.hook)
         pressing = asyncio.ensure_future(answered_press(desk, string(used.data, "custom_id"), used))
         await asyncio.wait([pressing], timeout=PRESS_SECONDS)
         told = pressing.result() if pressing.done() else None
         if isinstance(told, Proposal) and not told.text.strip():
             form = modals.form(string(used.data, "custom_id"), used.id, pictures=True)
+            # An interaction that shows a form writes nothing else.
+            self._hooks.restore(message, before)
             await self._hooks.acknowledge(used.id, used.hook, form)
             return
         known = await self._acknowledge(used, DEFER_QUIETLY)
+        if not known:
+            self._hooks.restore(message, before)
         told = await pressing
         if not known:
             return

@@ -18,7 +18,7 @@ import yarl
 
 from adapters.discord.limits import BUSY
 from adapters.discord.markup import File
-from adapters.discord.refusals import ALREADY_ACKNOWLEDGED, Refused
+from adapters.discord.refusals import ALREADY_ACKNOWLEDGED, UNKNOWN_WEBHOOK, Refused
 from adapters.discord.rest import AWAY, named_wait
 from adapters.discord.wire import Json, mapping, number
 from bot.errors import Outage, RateLimited, TransientError
@@ -32,6 +32,7 @@ REQUEST_SECONDS = 30.0
 PATIENCE_SECONDS = 60.0  # for one message, all tries together
 AGAIN_SECONDS = 0.25  # after a request that failed the first time
 REMEMBERED = 1000  # messages whose newer hook is kept in mind
+UNHEARD = "Discord waits for the interaction's acknowledgement."
 WRITTEN = re.compile(r"(\d{1,20})/([^/\s]{1,500})/(@original|\d{1,20})")
 
 
@@ -67,12 +68,22 @@ class Hooks:
         self._session = session
         self._newer: dict[str, Hook] = {}
 
-    def renew(self, message: str, hook: Hook) -> None:
-        """Keeps in mind that a message can be written by this hook too: a button under it was pressed."""
-        self._newer.pop(message, None)
+    def renew(self, message: str, hook: Hook) -> Hook | None:
+        """Keeps in mind that a message can be written by this hook, as when a button under it was pressed.
+
+        Returns the one that was known before.
+        """
+        before = self._newer.pop(message, None)
         self._newer[message] = hook
         while len(self._newer) > REMEMBERED:
             del self._newer[next(iter(self._newer))]
+        return before
+
+    def restore(self, message: str, hook: Hook | None) -> None:
+        """Goes back to the hook that was known before."""
+        self._newer.pop(message, None)
+        if hook is not None:
+            self.renew(message, hook)
 
     def newest(self, message: str, known: Hook) -> Hook:
         """The hook that still writes a message the longest."""
@@ -194,4 +205,7 @@ async def told(response: aiohttp.ClientResponse) -> Json:
         raise RateLimited(BUSY, retry_after=named_wait(response.headers))
     if response.status >= 500:
         raise Lost(AWAY)
-    raise Refused(number(said, "code") or 0, response.status)
+    code = number(said, "code") or 0
+    if code == UNKNOWN_WEBHOOK:
+        raise TransientError(UNHEARD)
+    raise Refused(code, response.status)

@@ -4,7 +4,9 @@ from bot.errors import PermanentError
 
 UNKNOWN_CHANNEL = 10003
 UNKNOWN_MESSAGE = 10008
-UNKNOWN_INTERACTION = 10062
+UNKNOWN_WEBHOOK = (
+    10015  # of an interaction: it is not acknowledged yet; once it is over, Discord says 50027
+)
 ALREADY_ACKNOWLEDGED = 40060
 MISSING_ACCESS = 50001
 NOT_OUR_MESSAGE = 50005

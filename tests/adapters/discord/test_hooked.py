@@ -248,6 +248,37 @@ async def test_a_pressed_button_gives_the_answer_another_fifteen_minutes(
     assert post["content"] == head(discord) + "\n\nA dog."
 
 
+async def test_a_button_that_opened_a_form_writes_no_answer(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    seen, message = await asked(discord, desk)
+    reply = replace(ANSWER, buttons=(Button("Ask more", "more"),))
+    posts = await bot.draft(claimed(message)).finish(reply)
+    desk.proposal = Proposal(message.thread, "501", "")
+    post = seen["messages"][0]
+    shown = await discord.interactions.press(post, "Ask more", present=False)
+    await discord.until(lambda: shown["modal"] is not None)
+    await bot.draft(claimed(message, posts=posts, version=2)).finish(Reply("A dog."))
+
+    assert seen["contents"] == [head(discord) + "\n\nA dog."]
+
+
+async def test_an_answer_that_is_faster_than_the_acknowledgement_waits_for_it(
+    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+) -> None:
+    callback = "POST /interactions/{interaction}/{token}/callback"
+    seen, message = await asked(discord, desk)
+    reply = replace(ANSWER, buttons=(Button("Try again", "again"),))
+    posts = await bot.draft(claimed(message)).finish(reply)
+    [post] = seen["messages"]
+    discord.faults[callback] = Fault("status", times=1, status=502)
+    await discord.interactions.press(post, "Try again", present=False)
+    await discord.until(lambda: bool(desk.pressed))
+    await bot.draft(claimed(message, posts=posts, version=2)).finish(Reply("A dog."))
+
+    assert post["content"] == head(discord) + "\n\nA dog."
+
+
 async def test_a_button_under_a_long_answer_gives_the_post_that_it_stands_in_another_fifteen_minutes(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:

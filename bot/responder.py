@@ -118,11 +118,17 @@ class Responder:
         """Looks at the pictures, asks the model, and records what it said."""
         if claim.message.kind == "command":
             return await self.obey(claim)
-        claim = await self.show(claim, draft, "")
-        case = await self.rules.case(claim)
-        unread = await self.catch_up(claim)
-        case = replace(case, notes=case.notes + unread)
-        told_of = await self.eyes.look(claim, case.ask)
+        # Side by side: a platform takes as long for a post as we for a picture. Neither ends the other,
+        # since nobody would know of a post that was broken off.
+        shown, seen = await asyncio.gather(
+            self.show(claim, draft, ""), self.look(claim), return_exceptions=True
+        )
+        if isinstance(shown, BaseException):
+            raise shown
+        if isinstance(seen, BaseException):
+            raise seen
+        claim, (case, unread, told_of) = shown, seen
+        case = replace(case, claim=claim)
         tries = 0
         while True:
             turns = await self.store.history(claim)
@@ -147,6 +153,13 @@ class Responder:
                     faulty = await self.eyes.missing(fitted)
                 await self.eyes.leave_out(claim, faulty, error.sentence)
                 told_of.update(faulty)
+
+    async def look(self, claim: Claim) -> tuple[Case, tuple[str, ...], set[int]]:
+        """Sees to the thread's pictures; what holds, what could not be read, and pictures with news."""
+        case = await self.rules.case(claim)
+        unread = await self.catch_up(claim)
+        case = replace(case, notes=case.notes + unread)
+        return case, unread, await self.eyes.look(claim, case.ask)
 
     async def obey(self, claim: Claim) -> Reply:
         """Does what a message says that is a command; it costs nothing and no model hears of it."""

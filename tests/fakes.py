@@ -91,6 +91,7 @@ class FakeAdapter:
     def __init__(self, name: str = "fake") -> None:
         self.name = name
         self.files: dict[str, bytes | Exception] = {}
+        self.fetching = asyncio.Event()
         self.fetched: list[str] = []
         self.before: list[Message] = []
         self.drafts: dict[str, FakeDraft] = {}
@@ -103,6 +104,7 @@ class FakeAdapter:
 
     async def fetch(self, message: Message, attachment: Attachment) -> bytes:
         self.fetched.append(attachment.id)
+        self.fetching.set()
         found = self.files.get(attachment.id, PictureUnseen("the file is gone; post it again"))
         if isinstance(found, Exception):
             raise found
@@ -142,6 +144,8 @@ class FakeDraft:
         self.replied = asyncio.Event()
         self.left = asyncio.Event()
         self.withdrawn = asyncio.Event()
+        self.opening: Callable[[], Awaitable[object]] | None = None
+        """How long the first, empty post takes."""
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         """What happens while words are shown."""
         self.slow: asyncio.Event | None = None
@@ -149,6 +153,8 @@ class FakeDraft:
 
     async def show(self, text: str) -> tuple[PostId, ...]:
         self.shown.append(text)
+        if not text and self.opening:
+            await self.opening()
         if text and self.meanwhile:
             await self.meanwhile()
         return self.posts.pop(0) if self.posts else (f"post-{self.message}",)

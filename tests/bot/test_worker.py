@@ -146,6 +146,35 @@ async def test_a_picture_and_a_question_are_answered_with_their_cost(bench: Benc
     assert bench.model.pictures_sent() == [1]
 
 
+async def test_pictures_are_fetched_while_the_platform_is_slow_to_post(bench: Bench) -> None:
+    bench.model.enqueue("A cat.")
+    bench.place.under("m001").opening = bench.place.fetching.wait
+    await bench.post(1, "What is this?", bench.photo())
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "A cat."
+
+
+async def test_a_post_under_way_is_not_broken_off_by_a_file_that_cannot_be_had(
+    bench: Bench,
+) -> None:
+    made = asyncio.Event()
+
+    async def opening() -> None:
+        await bench.place.fetching.wait()
+        await bench.store.conversation(THREAD)
+        made.set()
+
+    bench.place.under("m001").opening = opening
+    slow = file(bench.place, "slow.jpg", TransientError("The file cannot be fetched just now."))
+    await bench.post(1, "What is this?", slow)
+
+    await bench.postponed(1)
+
+    assert made.is_set()
+
+
 async def test_the_answer_is_shown_as_it_grows(bench: Bench) -> None:
     bench.model.enqueue("A big cat.")
     await bench.post(1, "What is this?", bench.photo())

@@ -2,8 +2,13 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
+from math import inf
 
 import structlog
+
+QUIET_SECONDS = 1.0  # between two complaints of one library: asyncio can have thousands a second
 
 
 def configure(*, quiet: bool) -> None:
@@ -24,7 +29,7 @@ def configure(*, quiet: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     # Libraries say little, and what they say at lower levels may hold texts and addresses.
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(levelname)s")
+    logging.basicConfig(level=logging.ERROR, handlers=[Complaints()])
     ours = logging.getLogger("threadsight")
     ours.setLevel(level)
     ours.propagate = False
@@ -37,3 +42,22 @@ class Facts(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line; never a traceback, which could hold texts."""
         structlog.get_logger(record.name).log(record.levelno, record.getMessage())
+
+
+class Complaints(logging.Handler):
+    """Tells that a library complains, and of what kind of error; never its words or a traceback, which could hold texts."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.clock = clock
+        self.told: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line, if the last one is long enough ago."""
+        now = self.clock()
+        if now - self.told.get(record.name, -inf) < QUIET_SECONDS:
+            return
+        self.told[record.name] = now
+        kind = record.exc_info[0] if record.exc_info else None
+        what = f" ({kind.__name__})" if kind else ""
+        sys.stderr.write(f"{record.name}: {record.levelname}{what}\n")

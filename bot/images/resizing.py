@@ -29,6 +29,10 @@ KEPT_BLOCKS = 2
 KEPT_PIXELS = 9_000_000
 OWN = threading.local()
 
+# Pixels between the two walks, at four bytes each, beyond which a picture is resized band by band.
+MOST_BETWEEN = 2_500_000
+BANDS = 8
+
 
 def resize(
     picture: Pillow.Image, size: tuple[int, int], box: Box | None = None, *, sharp: bool
@@ -56,18 +60,26 @@ def resize(
 def fast(
     picture: Pillow.Image, size: tuple[int, int], box: Box | None, *, sharp: bool, alpha: bool
 ) -> Pillow.Image:
+    """In bands where the picture is large: between its two walks the resizer holds a picture of all rows."""
     left, top, right, bottom = box or (0, 0, *picture.size)
-    options = ResizeOptions(
-        ResizeAlg.convolution(FilterType.catmull_rom if sharp else FilterType.bilinear),
-        crop_box=CropBox(left, top, right - left, bottom - top),
-        use_alpha=alpha,
-    )
+    kind = FilterType.catmull_rom if sharp else FilterType.bilinear
     # No colour: every pixel is written anyway.
     smaller = Pillow.new(picture.mode, size, None)
-    # What the library's own Python part would do, which weighs by alpha whatever it is told.
-    resizer_for(picture).resize_pil(
-        PilImageWrapper(picture), PilImageWrapper(smaller), options.rust_options
-    )
+    deep = -(-size[1] // BANDS) if size[0] * picture.height > MOST_BETWEEN else size[1]
+    step = (bottom - top) / size[1]
+    for first in range(0, size[1], deep):
+        rows = min(deep, size[1] - first)
+        band = smaller if rows == size[1] else Pillow.new(picture.mode, (size[0], rows), None)
+        # The resizer looks beyond the part that it is given: bands leave no seams.
+        begin = top + first * step
+        crop = CropBox(left, begin, right - left, min(rows * step, bottom - begin))
+        options = ResizeOptions(ResizeAlg.convolution(kind), crop_box=crop, use_alpha=alpha)
+        # What the library's own Python part would do, which weighs by alpha whatever it is told.
+        resizer_for(picture).resize_pil(
+            PilImageWrapper(picture), PilImageWrapper(band), options.rust_options
+        )
+        if band is not smaller:
+            smaller.paste(band, (0, first))
     return smaller
 
 

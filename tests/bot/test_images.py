@@ -15,7 +15,7 @@ from PIL.GifImagePlugin import GifImageFile
 from bot import images, tokens
 from bot.domain import Detail
 from bot.errors import PictureUnseen, SetupError
-from bot.images import decoding, headers, pixels
+from bot.images import decoding, headers, pixels, resizing
 from tests import pictures
 
 PHONE = Path(__file__).parents[2] / "benchmarks/fixtures/phone_12mp_exif6_gps.jpg"
@@ -528,3 +528,18 @@ def near(data: bytes, colour: tuple[int, int, int]) -> bool:
     pixel = seen.getpixel((seen.width // 2, seen.height // 2))
     assert isinstance(pixel, tuple)
     return all(abs(one - other) <= 3 for one, other in zip(pixel, colour, strict=True))
+
+
+@pytest.mark.skipif(not resizing.FAST, reason="Pillow needs no bands")
+@pytest.mark.parametrize("box", [None, (0.0, 0.0, 299.5, 410.25), (10.0, 100.0, 290.0, 400.0)])
+@pytest.mark.parametrize("sharp", [True, False])
+def test_a_large_picture_is_the_same_in_bands(
+    box: tuple[float, float, float, float] | None, sharp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Image.effect_noise((300, 411), 90)
+    whole = resizing.resize(picture, (130, 171), box, sharp=sharp)
+    monkeypatch.setattr(resizing, "MOST_BETWEEN", 0)
+
+    banded = resizing.resize(picture, (130, 171), box, sharp=sharp)
+
+    assert max(ImageChops.difference(whole, banded).tobytes()) <= 1

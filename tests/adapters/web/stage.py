@@ -36,6 +36,8 @@ class WebStage(HouseStage):
         self.port = free_port()
         self.keys: dict[str, str] = {}
         self.texts: dict[str, tuple[str, list[str]]] = {}
+        self.seen = 0
+        """Whole pictures that the tab had when the bot last went: it may be back before anybody waits."""
 
     @property
     def url(self) -> str:
@@ -61,8 +63,15 @@ class WebStage(HouseStage):
         if self.tab is None:
             self.tab = await Tab(self.url).__aenter__()
             return
-        seen = self.tab.pictures
-        await self.tab.until(lambda: self.look.pictures > seen)
+        await self.tab.until(lambda: self.look.pictures > self.seen)
+
+    async def stop(self) -> None:
+        self.seen = self.look.pictures
+        await super().stop()
+
+    async def crash(self) -> None:
+        self.seen = self.look.pictures
+        await super().crash()
 
     @property
     def look(self) -> Tab:

@@ -242,6 +242,8 @@ class Answer:
     """True when no provider was asked: it is free."""
     list_cost: Decimal | None = None
     """USD; only when offline and where it is known: what the same call would cost on `model`."""
+    answered_by: str = ""
+    """The model's name as the server told it, untrusted; empty where it told none."""
     unseen_links: tuple[int, ...] = ()
     """Numbers of linked pictures that the API could not fetch, left out of the request."""
 

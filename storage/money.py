@@ -172,7 +172,7 @@ def charge(transaction: Transaction, claim: Claim, number: int, answer: Answer) 
         call,
         outcome="answered",
         possibly_charged=answer.estimated,
-        answered_by=answer.model,
+        answered_by=answer.answered_by or answer.model,
         finish=answer.finish,
         input=count(answer.usage.input),
         cached=count(answer.usage.cached),

@@ -187,6 +187,7 @@ class ChatCompletions:
             estimated=listener.usage is None,
             offline=self.offline,
             list_cost=self.prices.list_cost(ask.model, usage) if self.offline else None,
+            answered_by=listener.model,
             unseen_links=tuple(sorted(exchange.unseen_links)),
         )
 

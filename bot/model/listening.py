@@ -30,6 +30,8 @@ class Listener:
         self.chars = 0
         self.thought = False
         """Whether the model was heard to think."""
+        self.model = ""
+        """Who answers, as the server says."""
         self.usage: Usage | None = None
         self.refusal: Refusal | None = None
         self.finish: Finish | None = None
@@ -99,6 +101,7 @@ class Listener:
         if heard.fault is not None:
             self.refusal, self.over = of_event(heard.fault), True
         self.thought = self.thought or heard.thought
+        self.model = self.model or heard.model
         self.usage = heard.usage or self.usage
         self.finish = heard.finish or self.finish
         self.note(heard.words)

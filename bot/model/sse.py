@@ -12,6 +12,8 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 # More than any model reads or writes in one call: what claims more is not a count.
 MAX_TOKENS = 100_000_000
 
+MAX_NAME_CHARS = 200  # longer than any model's name
+
 DONE = "[DONE]"
 FINISHES: Mapping[str, Finish] = {
     "length": "length",
@@ -31,6 +33,8 @@ class Heard:
     words: str = ""
     thought: bool = False
     """Whether the model was heard to think, without words."""
+    model: str = ""
+    """Who answers, as the server says; not longer than any model's name."""
     finish: Finish | None = None
     usage: Usage | None = None
     last: bool = False
@@ -111,8 +115,9 @@ def read(data: str) -> Heard:
     choice, usage = first_choice(chunk.get("choices")), counted(chunk.get("usage"))
     said = choice.get("delta") or choice.get("message")
     delta = said if isinstance(said, dict) else {}
-    finish = choice.get("finish_reason")
+    finish, model = choice.get("finish_reason"), chunk.get("model")
     return Heard(
+        model=model[:MAX_NAME_CHARS] if isinstance(model, str) else "",
         words=written(delta.get("content")) + written(delta.get("refusal")),
         thought=bool(delta.get("reasoning_content") or delta.get("reasoning")),
         finish=FINISHES.get(finish, "stop") if isinstance(finish, str) and finish else None,

@@ -31,10 +31,28 @@ async def test_a_picture_and_a_question_are_answered_word_by_word_with_the_apis_
 
     assert words == ["A ", "black ", "cat."]
     assert answer == Answer(
-        "A black cat.", "gpt-5.6-luna", Usage(1203, 42), Decimal("0.000291000"), "stop"
+        "A black cat.",
+        "gpt-5.6-luna",
+        Usage(1203, 42),
+        Decimal("0.000291000"),
+        "stop",
+        answered_by="gpt-5.6-luna",
     )
     assert server.asked[0].pictures == list(shelf.kept.values())
     assert server.refused == []
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_model_that_answers_under_another_name_is_told_and_priced_as_asked(
+    stream: bool,
+) -> None:
+    async with ModelServer() as server, client(server, Shelf()) as model:
+        server.enqueue(Says("Hi.", named="house-model-2", ignore_stream=not stream))
+
+        _, answer = await heard(model, [asks("What is this?")])
+
+    assert (answer.model, answer.answered_by) == ("gpt-5.6-luna", "house-model-2")
+    assert answer.cost == Prices().cost("gpt-5.6-luna", answer.usage)
 
 
 async def test_a_follow_up_carries_the_same_bytes_again() -> None:

@@ -51,6 +51,8 @@ class Says:
     crlf: bool = False
     usage_in_last_chunk: bool = False
     thoughts: Sequence[str] = ()
+    named: str = ""
+    """Another model's name than the one that was asked."""
     comments: int = 0
     """Keep-alive comments before the first word."""
 
@@ -290,6 +292,8 @@ def stream_events(asked: Asked, script: Says, usage: Json | None) -> list[bytes]
         chunks[-1]["usage"] = usage
     elif usage is not None and asked.json.get("stream_options", {}).get("include_usage"):
         chunks.append(chunk(asked, []) | {"usage": usage})
+    if script.named:
+        chunks = [each | {"model": script.named} for each in chunks]
     events = [f"data: {json.dumps(each, ensure_ascii=False)}\n\n".encode() for each in chunks]
     events[0:0] = [b": keep-alive\n\n"] * script.comments
     return [*events, b"data: [DONE]\n\n"] if script.done else events
@@ -313,7 +317,7 @@ def whole_answer(asked: Asked, script: Says, usage: Json | None) -> Json:
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1_790_000_000,
-        "model": asked.json["model"],
+        "model": script.named or asked.json["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": script.finish}],
     }
     return answer if usage is None else answer | {"usage": usage}

@@ -13,7 +13,7 @@ demo: $(TRIABLE)
 	@$(BIN)/python -m bot demo
 
 test: check
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -54,6 +54,7 @@ T = TypeVar("T")
 REFUSALS = 2  # pictures that the API refuses are left out and it is asked again, so often
 RECORD_SECONDS = 30.0  # that an answer waits for a database which restarts
 LAST_SECONDS = 5.0  # … when somebody ends this work; a host that stops us kills soon
+HEAR_SECONDS = 2.0  # that a step may take to end before it is told again
 
 log = structlog.get_logger("threadsight.responder")
 
@@ -359,6 +360,8 @@ async def before(stop: asyncio.Event, step: Awaitable[T]) -> T | None:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.wait((working, stopping))
+        # A library may miss a cancellation that comes at the wrong moment, so it is said until it is heard.
+        while pending := [task for task in (working, stopping) if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=HEAR_SECONDS)

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -21,12 +21,14 @@ from bot.links import links_in
 from bot.model import links_allowed
 from bot.pricing import Prices
 from bot.settings import Settings
+from bot.worker import Worker
 
 EMPTY_QUESTION = (
     "The question is empty: write what you want to know, in quotes, after the pictures."
 )
 ERASED = "Erased, with its pictures and answers; what it cost stays in the ledger."
 NO_SUCH_THREAD = "Nothing was asked here in a thread of this name."
+END_SECONDS = 10.0  # that work may take to end
 LISTEN_SECONDS = 1.0  # between looks whether somebody else has answered
 MAX_THREAD_NAME = 200  # characters; a database's index takes no name without end
 THREAD_NAME = f"A thread's name has 1 to {MAX_THREAD_NAME} characters; give it another."
@@ -68,11 +70,20 @@ async def answered(engine: Engine, question: Message, out: TextIO | None) -> Rep
         worker.stop()
         listening.cancel()
         others.cancel()
-        await asyncio.gather(work, listening, others, return_exceptions=True)
+        await ended(worker, (work, listening, others))
     for task in (listening, work, others):
         if not task.cancelled() and (error := task.exception()):
             raise error
     return place.replied.result()
+
+
+async def ended(worker: Worker, tasks: Collection[asyncio.Task[None]]) -> None:
+    """Waits for the end of all; whatever did not hear that it should end is told again."""
+    while pending := [task for task in tasks if not task.done()]:
+        await asyncio.wait(pending, timeout=END_SECONDS)
+        for task in pending:
+            task.cancel()
+        worker.cancel_jobs()
 
 
 async def hear_of_others(engine: Engine, place: terminal.Terminal) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ RETRIES = 3
 SECONDS = 3.0
 
 
-class HttpDelivery:
+class HttpDelivery(ABC):
     """Delivers to the address that the app's page names, where it names one."""
 
     def __init__(self) -> None:
@@ -90,9 +91,9 @@ class HttpDelivery:
         if self._session is not None:
             await self._session.close()
 
+    @abstractmethod
     def moved(self) -> None:
         """Something happened."""
-        raise NotImplementedError
 
 
 def written(delivery: "Delivery") -> tuple[str, bytes]:

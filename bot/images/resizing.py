@@ -1,5 +1,6 @@
 """Pixels → fewer pixels: in SIMD where a wheel brings it, by Pillow elsewhere."""
 
+import os
 import threading
 from functools import cache
 
@@ -10,7 +11,7 @@ from bot.images.pixels import is_opaque
 
 try:
     from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions
-    from cykooz_resizer.rust_lib import PilImageWrapper, RustResizer
+    from cykooz_resizer.rust_lib import PilImageWrapper, ResizerThreadPool, RustResizer
 except ImportError:  # No wheel for this machine, such as Linux on ARM.
     FAST = False
 else:
@@ -30,8 +31,11 @@ KEPT_PIXELS = 9_000_000
 OWN = threading.local()
 
 # Pixels between the two walks, at four bytes each, beyond which a picture is resized band by band.
-MOST_BETWEEN = 2_500_000
+MOST_BETWEEN = 2_800_000
 BANDS = 8
+
+# That resize one picture: somebody waits for it.
+THREADS = 2
 
 
 def resize(
@@ -73,7 +77,9 @@ def fast(
         # The resizer looks beyond the part that it is given: bands leave no seams.
         begin = top + first * step
         crop = CropBox(left, begin, right - left, min(rows * step, bottom - begin))
-        options = ResizeOptions(ResizeAlg.convolution(kind), crop_box=crop, use_alpha=alpha)
+        options = ResizeOptions(
+            ResizeAlg.convolution(kind), crop_box=crop, use_alpha=alpha, thread_pool=threads()
+        )
         # What the library's own Python part would do, which weighs by alpha whatever it is told.
         resizer_for(picture).resize_pil(
             PilImageWrapper(picture), PilImageWrapper(band), options.rust_options
@@ -87,6 +93,12 @@ def fast(
 def keep_memory() -> None:
     """Has Pillow keep its memory, once: the system clears each new page, which takes longer than resizing."""
     _imaging.set_blocks_max(KEPT_BLOCKS)
+
+
+@cache
+def threads() -> "ResizerThreadPool":
+    """Those of this process, whoever resizes; started when the first picture comes."""
+    return ResizerThreadPool(min(THREADS, os.cpu_count() or 1))
 
 
 def resizer_for(picture: Pillow.Image) -> "RustResizer":

@@ -301,6 +301,8 @@ class Claim:
     """The token of a Stop button, for adapters that show one while the answer is written."""
     allowed: bool = False
     """An administrator let this question past its budgets."""
+    unseen: tuple[Attachment, ...] = ()
+    """The message's files that nobody has looked at yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,9 @@ class Store(Protocol):
         workspace. All its parts come, and the receipt and the size that it was kept with.
         """
 
+    async def knows(self, place: ThreadId, source: str, form: str) -> bool:
+        """Whether a form made of this file is kept somewhere in this workspace: what `recall` would find."""
+
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt without a picture: `not seen: …`, or `linked` for one that is sent on by its address."""
 

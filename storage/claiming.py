@@ -19,6 +19,7 @@ from storage.rows import (
     of_post,
     reply_columns,
     thread_parts,
+    to_attachment,
     to_message,
     to_posts,
     to_reply,
@@ -204,6 +205,7 @@ def take(
         reply=recorded(transaction, message),
         posts=to_posts(message.posts),
         allowed=message.allowed == message.version,
+        unseen=tuple(to_attachment(each) for each in files if not each.receipt),
     )
 
 

@@ -28,6 +28,23 @@ from storage.tables import attachments, clean, forms, messages, pictures, thread
 BYTES = select(pictures.c.data).where(
     *(pictures.c[each.name] == bindparam(each.name) for each in fields(ImageKey))
 )
+# An attachment that has a form made of this file, and all parts of that.
+DONOR = (
+    select(forms.c.attachment)
+    .join(pictures, pictures.c.key == forms.c.picture)
+    .where(
+        forms.c.source == bindparam("source"),
+        forms.c.form == bindparam("named"),
+        pictures.c.platform == bindparam("platform"),
+        pictures.c.workspace == bindparam("workspace"),
+    )
+    .limit(1)
+)
+DONATED = (
+    select(forms)
+    .where(forms.c.attachment == DONOR.scalar_subquery(), forms.c.form == bindparam("named"))
+    .order_by(forms.c.part)
+)
 GONE = "it is no longer kept; post it again"
 DAMAGED = "its stored copy is damaged; post it again"
 
@@ -88,25 +105,22 @@ def of_same_file(
     transaction: Transaction, message: Row[Any], form: str, source: str
 ) -> list[Row[Any]]:
     """The parts of a form that was made of this file elsewhere in the workspace."""
-    if not source:
-        return []
-    donor = (
-        select(forms.c.attachment)
-        .join(pictures, pictures.c.key == forms.c.picture)
-        .where(
-            forms.c.source == source,
-            forms.c.form == form,
-            pictures.c.platform == message.platform,
-            pictures.c.workspace == message.workspace,
-        )
-        .limit(1)
-        .scalar_subquery()
-    )
-    return transaction.all(
-        select(forms)
-        .where(forms.c.attachment == donor, forms.c.form == form)
-        .order_by(forms.c.part)
-    )
+    return transaction.all(DONATED, of_file(message, source, form)) if source else []
+
+
+def knows(transaction: Transaction, place: ThreadId, source: str, form: str) -> bool:
+    """Whether there is such a form."""
+    return bool(source) and transaction.first(DONOR, of_file(place, source, form)) is not None
+
+
+def of_file(place: ThreadId | Row[Any], source: str, form: str) -> dict[str, str]:
+    """What to fill into `DONOR`."""
+    return {
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "source": source,
+        "named": form,
+    }
 
 
 def add_form(transaction: Transaction, attachment: int, parts: Sequence[Mapping[str, Any]]) -> None:

@@ -172,6 +172,10 @@ class SqlStore:
             lambda tx: gallery.recall(tx, claiming.held(tx, claim), number, form, source)
         )
 
+    async def knows(self, place: ThreadId, source: str, form: str) -> bool:
+        """Whether a form made of this file is kept."""
+        return await self._database.read(lambda tx: gallery.knows(tx, place, source, form))
+
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt alone."""
         await self._database.write(

@@ -144,6 +144,21 @@ async def test_a_recorded_reply_is_posted_and_not_asked_for_again(
     assert again.posts == ("p1", "p2")
 
 
+async def test_a_claim_tells_which_files_nobody_has_looked_at(store: SqlStore) -> None:
+    claim = await asked(store, message(files=("F1", "F2", "F3")))
+    assert claim.unseen == claim.message.attachments
+
+    pictures = await store.pictures(claim)
+    await store.keep(claim, 1, image())
+    await store.note(claim, 3, "not seen: gone")
+    await store.hand_back(claim)
+    again = await claimed(store)
+
+    assert [each.id for each in again.unseen] == ["F2"]
+    pending = [each.attachment for each in await store.pictures(again) if each.pending]
+    assert pending == [pictures[1].attachment] == list(again.unseen)
+
+
 @pytest.mark.parametrize("jump", [-3600.0, -86_400.0, 3600.0])
 async def test_a_clock_that_jumps_leaves_nobody_waiting(
     store: SqlStore, clock: Clock, jump: float

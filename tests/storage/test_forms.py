@@ -130,7 +130,26 @@ async def test_a_file_of_another_workspace_is_never_found(store: SqlStore) -> No
     other = await asked(store, message("2", thread=replace(THREAD, workspace="T2"), files=("F2",)))
     await store.pictures(other)
 
+    assert await store.knows(THREAD, "file", "page")
+    assert not await store.knows(other.message.thread, "file", "page")
+    assert not await store.knows(replace(THREAD, platform="discord"), "file", "page")
     assert not await store.recall(other, 1, "page", source="file")
+
+
+async def test_it_is_known_of_which_files_a_form_is_kept(store: SqlStore) -> None:
+    claim = await looked_at(store)
+    await store.keep(claim, 1, sized(b"one", "page", 9, "file"), [sized(b"two", "page", 9, "file")])
+    await store.keep(claim, 1, sized(b"small", "low-512", 5))
+    elsewhere = replace(THREAD, channel="C9", root="never asked")
+
+    assert await store.knows(elsewhere, "file", "page")
+    assert not await store.knows(elsewhere, "other file", "page")
+    assert not await store.knows(elsewhere, "file", "low-512")
+    # A form of a file that nobody told the name of is of no file.
+    assert not await store.knows(elsewhere, "", "low-512")
+
+    await store.retract(Scope("slack", "T1", "C1", message="1"))
+    assert not await store.knows(elsewhere, "file", "page")
 
 
 async def test_what_was_recalled_outlives_what_it_came_from(store: SqlStore) -> None:

@@ -1,8 +1,7 @@
 """A thread's pictures, fetched, prepared and kept: each once, and each fails alone."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,14 +12,12 @@ from bot.domain import Ask, Claim, Image, Picture, StoredImage
 from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
 from bot.history import Fitted
 from bot.images import Darkroom
+from bot.originals import Lost, Made, Originals
 from bot.ports import Adapter, Store
 from bot.tokens import Rule
 
 # Failures after which a file that cannot be fetched is given up, and the rest answered.
 PATIENCE = 1
-BYTES_AT_ONCE = 100_000_000  # of originals, in memory, in this process
-USUAL_BYTES = 5_000_000  # of a file whose platform does not tell its size
-LARGE_BYTES = 300_000  # a file of so many is likely to need a process
 # Preparing may stop at a size a little under the target, where the decoder has one for nothing.
 NEARLY = 0.97
 # A kept form with so many times the pixels that the model can use is worth a smaller one.
@@ -31,9 +28,8 @@ FROM_KEPT = "made from the form that I kept, since the original is gone"
 
 log = structlog.get_logger("threadsight.looking")
 
-
-class Lost(PictureUnseen):
-    """The platform does not give the original, and never will."""
+Begun = dict[str, asyncio.Task[Made]]
+"""What is being made of a question's own files, by their ids."""
 
 
 class Eyes:
@@ -41,17 +37,33 @@ class Eyes:
 
     def __init__(self, store: Store, adapters: Mapping[str, Adapter], darkroom: Darkroom) -> None:
         self.store = store
-        self.adapters = adapters
         self.darkroom = darkroom
-        self.desk = Scales(BYTES_AT_ONCE)
-        self.preparing: dict[tuple[str, ...], asyncio.Task[tuple[Image, ...]]] = {}
+        self.originals = Originals(store, adapters, darkroom)
 
     @property
     def cuts(self) -> bool:
         """Whether very long pictures are cut into parts."""
         return self.darkroom.options.split_tall
 
-    async def look(self, claim: Claim, ask: Ask) -> set[int]:
+    @asynccontextmanager
+    async def begun(self, claim: Claim, ask: Ask) -> AsyncIterator[Begun]:
+        """Begins with the question's own new files, while the rest of its thread is read."""
+        tasks = {
+            each.id: asyncio.create_task(
+                self.originals.made(claim.message, each, rule_of(ask), ask.detail)
+            )
+            for each in claim.unseen
+            if not each.linked
+        }
+        try:
+            yield dict(tasks)
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            # Also those whose fault nobody came to hear.
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    async def look(self, claim: Claim, ask: Ask, begun: Begun | None = None) -> set[int]:
         """Fetches, prepares and keeps every picture that is not kept yet, several at once.
 
         Returns the numbers of those of which there is news: their originals are gone, or will not do.
@@ -62,7 +74,7 @@ class Eyes:
             async with asyncio.TaskGroup() as group:
                 for picture in pictures:
                     if picture.pending:
-                        group.create_task(self.look_at(claim, picture, ask))
+                        group.create_task(self.look_at(claim, picture, ask, begun or {}))
                     elif fits_badly(picture, ask):
                         group.create_task(self.look_again(claim, picture, ask, news))
         except ExceptionGroup as errors:
@@ -91,13 +103,13 @@ class Eyes:
         for number in numbers:
             await self.store.note(claim, number, f"not seen: {why}")
 
-    async def look_at(self, claim: Claim, picture: Picture, ask: Ask) -> None:
+    async def look_at(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun) -> None:
         """Keeps one new picture; one that cannot be seen fails alone."""
         if picture.attachment.linked:
             await self.store.note(claim, picture.number, "linked")
             return
         try:
-            images = await self.from_original(claim, picture, ask)
+            images = await self.from_original(claim, picture, ask, begun)
         except PictureUnseen as error:
             await self.leave_out(claim, [picture.number], error.sentence)
         except PermanentError:
@@ -139,35 +151,31 @@ class Eyes:
         larger = largest(picture)
         if GONE not in picture.receipt and FROM_KEPT not in picture.receipt:
             try:
-                return await self.from_original(claim, picture, ask)
+                return await self.from_original(claim, picture, ask, {})
             except Lost:
                 if not reaches(larger[0], picture, ask):
                     raise
         return await self.from_kept(picture, larger, ask)
 
-    async def from_original(self, claim: Claim, picture: Picture, ask: Ask) -> tuple[Image, ...]:
-        """The picture as the model can use it, from the file itself; nothing when it is shown already.
-
-        The same file is prepared once in a workspace, whoever posts it and however many ask at once.
-        """
-        place = picture.message.thread
-        adapter = self.adapters[place.platform]
+    async def from_original(
+        self, claim: Claim, picture: Picture, ask: Ask, begun: Begun
+    ) -> tuple[Image, ...]:
+        """The picture as the model can use it, from the file itself; nothing when it is shown already."""
         rule, detail = rule_of(ask), history.detail_of(picture, ask)
-        form = rule.form(detail)
-        async with self.desk.room_for(picture.attachment.size or USUAL_BYTES):
-            if (picture.attachment.size or USUAL_BYTES) >= LARGE_BYTES:
-                self.darkroom.warm()
-            try:
-                data = await adapter.fetch(picture.message, picture.attachment)
-            except PictureUnseen as error:
-                raise Lost(error.sentence) from error
-            source = await self.darkroom.source(data)
-            if await self.store.recall(claim, picture.number, form, source=source):
-                return ()
-            return await self.once(
-                (place.platform, place.workspace, source, form),
-                lambda: self.darkroom.prepare(data, rule, detail, source),
+        making: Awaitable[Made] | None = None
+        if picture.message.id == claim.message.id and detail == ask.detail:
+            making = begun.pop(picture.attachment.id, None)
+        while True:
+            made = await (
+                making or self.originals.made(picture.message, picture.attachment, rule, detail)
             )
+            form = rule.form(detail)
+            if made.images or await self.store.recall(
+                claim, picture.number, form, source=made.source
+            ):
+                return made.images
+            # Whoever posted it before has it forgotten just now.
+            making = None
 
     async def from_kept(
         self, picture: Picture, parts: Sequence[StoredImage], ask: Ask
@@ -186,26 +194,6 @@ class Eyes:
             for each in images
         )
 
-    async def once(
-        self,
-        key: tuple[str, ...],
-        prepare: Callable[[], Awaitable[tuple[Image, ...]]],
-    ) -> tuple[Image, ...]:
-        """What is prepared under this name, by whoever came first."""
-
-        async def work() -> tuple[Image, ...]:
-            try:
-                return await prepare()
-            finally:
-                del self.preparing[key]
-
-        if key not in self.preparing:
-            task = self.preparing[key] = asyncio.create_task(work())
-            # Somebody hears of its fault, or nobody wants to any more.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Who came first may be called off; the others still wait.
-        return await asyncio.shield(self.preparing[key])
-
     async def keep(self, claim: Claim, picture: Picture, images: Sequence[Image]) -> None:
         """Keeps what was made; nothing where it was there already."""
         if images:
@@ -216,40 +204,6 @@ class Eyes:
         if words not in picture.receipt:
             await self.store.note(claim, picture.number, f"{picture.receipt}; {words}")
             news.add(picture.number)
-
-
-class Scales:
-    """Bounds how many bytes are held at once; whoever came first goes first."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.held = 0
-        self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    @asynccontextmanager
-    async def room_for(self, size: int) -> AsyncIterator[None]:
-        """Waits until so many bytes fit, or nothing else is held."""
-        turn = asyncio.get_running_loop().create_future()
-        self.waiting.append((size, turn))
-        try:
-            self.let_in()
-            await turn
-            yield
-        finally:
-            if turn.done() and not turn.cancelled():
-                self.held -= size
-            self.let_in()
-
-    def let_in(self) -> None:
-        """Lets in those who come first and fit; who gave up waiting is passed over."""
-        while self.waiting:
-            size, turn = self.waiting[0]
-            if not turn.done():
-                if self.held and self.held + size > self.most:
-                    return
-                self.held += size
-                turn.set_result(None)
-            self.waiting.popleft()
 
 
 def rule_of(ask: Ask) -> Rule:

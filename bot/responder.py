@@ -1,9 +1,9 @@
 """One claimed message → one posted answer."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from bot.domain import (
     Claim,
     Message,
     Reply,
+    Spent,
     Usage,
 )
 from bot.errors import (
@@ -59,6 +60,19 @@ HEAR_SECONDS = 2.0  # that a step may take to end before it is told again
 log = structlog.get_logger("threadsight.responder")
 
 STOPPED = "Stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is known of a question before the model is asked."""
+
+    case: Case
+    unread: tuple[str, ...]
+    """What of the thread could not be read, a line each."""
+    spent: Spent
+    """What the thread had cost before."""
+    told_of: set[int]
+    """Numbers of earlier pictures that could not be shown, or not so large."""
 
 
 class Responder:
@@ -128,22 +142,22 @@ class Responder:
             raise shown
         if isinstance(seen, BaseException):
             raise seen
-        claim, (case, unread, told_of) = shown, seen
-        case = replace(case, claim=claim)
+        claim = shown
+        seen = replace(seen, case=replace(seen.case, claim=claim))
         tries = 0
         while True:
             turns = await self.store.history(claim)
             if sentence := unanswerable(turns):
-                receipts = footer.receipts(brought(turns)) + unread
+                receipts = footer.receipts(brought(turns)) + seen.unread
                 return await self.say(claim, sentence, receipts)
             if stop.is_set():
                 return await self.say(
                     claim, STOPPED, buttons=await self.offers.after_failure(claim)
                 )
             # In a thread: a long one takes a while, and everybody else waits for this loop.
-            fitted = await asyncio.to_thread(self.rules.fit, turns, case)
+            fitted = await asyncio.to_thread(self.rules.fit, turns, seen.case)
             try:
-                return await self.ask(case, fitted, draft, stop, told_of)
+                return await self.ask(seen, fitted, draft, stop)
             except (PictureRefused, PictureUnseen) as error:
                 tries += 1
                 if tries > REFUSALS:
@@ -153,14 +167,16 @@ class Responder:
                 else:
                     faulty = await self.eyes.missing(fitted)
                 await self.eyes.leave_out(claim, faulty, error.sentence)
-                told_of.update(faulty)
+                seen.told_of.update(faulty)
 
-    async def look(self, claim: Claim) -> tuple[Case, tuple[str, ...], set[int]]:
-        """Sees to the thread's pictures; what holds, what could not be read, and pictures with news."""
+    async def look(self, claim: Claim) -> Looked:
+        """Sees to the thread's pictures, and reads the rest meanwhile."""
         case = await self.rules.case(claim)
-        unread = await self.catch_up(claim)
-        case = replace(case, notes=case.notes + unread)
-        return case, unread, await self.eyes.look(claim, case.ask)
+        async with self.eyes.begun(claim, case.ask) as begun:
+            unread = await self.catch_up(claim)
+            spent = await self.store.thread_spent(claim.message.thread)
+            case = replace(case, notes=case.notes + unread)
+            return Looked(case, unread, spent, await self.eyes.look(claim, case.ask, begun))
 
     async def obey(self, claim: Claim) -> Reply:
         """Does what a message says that is a command; it costs nothing and no model hears of it."""
@@ -172,20 +188,10 @@ class Responder:
         await self.store.record(claim, reply)
         return reply
 
-    async def ask(
-        self,
-        case: Case,
-        fitted: Fitted,
-        draft: Draft,
-        stop: asyncio.Event,
-        told_of: Collection[int],
-    ) -> Reply:
-        """Pays for one call; a budget without room for it gives a refusal instead.
-
-        `told_of` are the numbers of earlier pictures that could not be shown, or not so large.
-        """
+    async def ask(self, seen: Looked, fitted: Fitted, draft: Draft, stop: asyncio.Event) -> Reply:
+        """Pays for one call; a budget without room for it gives a refusal instead."""
+        case = seen.case
         claim, ask = case.claim, case.ask
-        spent = await self.store.thread_spent(claim.message.thread)
         call = self.rules.call(case, fitted)
         most = None if claim.allowed else case.terms.question
         if sentence := budgets.too_dear(call.reserve, most):
@@ -209,7 +215,7 @@ class Responder:
             with suppress(ThreadsightError):
                 await asyncio.shield(self.store.close(claim, number, charged=True))
             raise
-        pictures = told(fitted.turns, answer.unseen_links, told_of)
+        pictures = told(fitted.turns, answer.unseen_links, seen.told_of)
         # Who stopped it knows that it is not whole.
         ending = () if stop.is_set() else footer.ending(answer)
         notes = (
@@ -221,7 +227,7 @@ class Responder:
         )
         reply = Reply(
             text=answer.text,
-            footer=footer.footer(answer, fitted, spent),
+            footer=footer.footer(answer, fitted, seen.spent),
             receipts=footer.receipts(pictures) + notes,
             answer=answer,
             looked=footer.looked(pictures) + notes,

@@ -74,12 +74,14 @@ ALLOWED: dict[str, set[str]] = {
     "bot.weighing": {"bot.domain", "bot.errors", "bot.history", "bot.tokens", "bot.words"},
     "bot.facts": {"bot.domain", "bot.commands"},
     "bot.doctor": {"bot.domain", "bot.errors", "bot.settings", "bot.tokens", "bot.pricing"},
+    "bot.originals": {"bot.domain", "bot.errors", "bot.ports", "bot.images", "bot.tokens"},
     "bot.looking": {
         "bot.domain",
         "bot.errors",
         "bot.ports",
         "bot.history",
         "bot.images",
+        "bot.originals",
         "bot.tokens",
     },
     "bot.responder": {

@@ -22,7 +22,8 @@ from bot.domain import (
 from bot.errors import PictureUnseen, TransientError
 from bot.history import Fitted
 from bot.images import Darkroom
-from bot.looking import Eyes, Scales
+from bot.looking import Eyes
+from bot.originals import Scales
 from bot.tokens import Rule
 from storage.store import SqlStore
 from tests import pictures
@@ -101,6 +102,28 @@ async def test_the_same_picture_posted_again_is_not_prepared_again(house: House)
     assert (two.width, two.height) == (2400, 1800)
 
 
+async def test_a_form_whose_owner_forgets_it_just_now_is_prepared_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await house.ask(1, LARGE)
+    await house.eyes.look(first, TILE)
+    second = await house.ask(1, LARGE, thread=replace(THREAD, channel="c2", root="t2"))
+    recall = house.store.recall
+
+    async def too_late(claim: Claim, number: int, form: str, *, source: str = "") -> bool:
+        await house.store.forget(
+            THREAD.platform, THREAD.workspace, first.message.author, thread=THREAD
+        )
+        return await recall(claim, number, form, source=source)
+
+    monkeypatch.setattr(house.store, "recall", too_late)
+
+    await house.eyes.look(second, TILE)
+
+    assert house.room.prepared == ["tile-768"] * 2
+    assert (await house.picture(second)).image
+
+
 async def test_another_workspace_learns_nothing_of_it(house: House) -> None:
     await house.eyes.look(await house.ask(1, LARGE), TILE)
     other = replace(THREAD, workspace="w2")
@@ -125,7 +148,7 @@ async def test_whoever_asks_for_the_same_picture_at_once_waits_for_one_preparati
 
     assert house.room.prepared == ["tile-768"]
     assert len({(await house.picture(claim)).image for claim in claims}) == 1
-    assert house.eyes.preparing == {}
+    assert house.eyes.originals.preparing == {}
 
 
 async def test_who_is_called_off_takes_nobody_elses_picture_away(house: House) -> None:
@@ -152,7 +175,7 @@ async def test_a_fault_of_preparing_reaches_all_who_waited_and_is_not_remembered
 
     for claim in claims:
         assert "cut off" in (await house.picture(claim)).receipt
-    assert house.eyes.preparing == {}
+    assert house.eyes.originals.preparing == {}
 
 
 async def test_all_files_of_a_message_are_fetched_together(house: House) -> None:
@@ -165,7 +188,7 @@ async def test_all_files_of_a_message_are_fetched_together(house: House) -> None
             return await super().fetch(message, attachment)
 
     house.place = Slow()
-    house.eyes.adapters = {"fake": house.place}
+    house.eyes.originals.adapters = {"fake": house.place}
     claim = await house.ask(1, *(pictures.png(20 + at, 20) for at in range(10)))
 
     await house.eyes.look(claim, TILE)

@@ -19,7 +19,14 @@ from bot.domain import (
     Scope,
     ThreadId,
 )
-from bot.errors import Outage, PictureUnseen, Superseded, ThreadsightError, Unread
+from bot.errors import (
+    Outage,
+    PictureUnseen,
+    Superseded,
+    ThreadsightError,
+    TransientError,
+    Unread,
+)
 from bot.worker import OUTAGE_SECONDS, Worker
 from storage.store import SqlStore
 from tests.bot.test_worker import Bench
@@ -286,6 +293,43 @@ async def test_a_thread_that_can_be_read_in_part_is_answered_and_the_rest_is_tol
     assert reply.text == "Two cats."
     assert reply.receipts[-1] == "I could read only the beginning."
     assert [turn.message for turn in bench.model.asked[0][0]] == ["m000", "m001"]
+
+
+async def test_a_questions_own_pictures_are_fetched_once_while_the_rest_of_the_thread_is_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(message: Message) -> list[Message]:
+        async with asyncio.timeout(5):
+            await bench.place.fetching.wait()
+        return [replace(message, id="m000", text="Look.", sent_at=0.5, attachments=())]
+
+    monkeypatch.setattr(bench.place, "earlier", slowly)
+    bench.model.enqueue("Two cats.")
+    await bench.post(1, "What?", bench.photo())
+
+    reply = await bench.reply(1)
+
+    assert reply.text == "Two cats."
+    assert len(bench.place.fetched) == 1
+
+
+async def test_a_thread_that_cannot_be_read_now_leaves_no_picture_behind_half_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(message: Message) -> list[Message]:
+        async with asyncio.timeout(5):
+            await bench.place.fetching.wait()
+        raise TransientError("The platform is away.")
+
+    monkeypatch.setattr(bench.place, "earlier", away)
+    await bench.post(1, "What?", bench.photo())
+    claim = await bench.store.claim(["fake"])
+    assert claim
+
+    with pytest.raises(TransientError):
+        await bench.worker.responder.respond(claim, bench.place.draft(claim), asyncio.Event())
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_an_earlier_address_that_can_no_longer_be_fetched_is_told(bench: Bench) -> None:

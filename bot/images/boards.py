@@ -1,15 +1,17 @@
 """An animation → a storyboard: some of its frames in one picture, in time order and numbered."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from math import ceil, sqrt
 
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFile, ImageFont
 
+from bot.images.colours import in_its_colours
 from bot.images.decoding import FRAMES_OF_PNG, OPENERS, PIXELS_OF_PNG, as_told, png_parts
 from bot.images.pixels import full_colour, plain, turned, upright
-from bot.images.reading import Header
+from bot.images.reading import DAMAGED, Header, damage_told
 from bot.images.resizing import resize
 from bot.images.wishes import Wish
 from bot.tokens import Size
@@ -17,36 +19,71 @@ from bot.tokens import Size
 MOST_FRAMES = 9
 MOST_PIXELS = 400_000_000
 """Pixels that are decoded on the way to the last frame: each frame builds on the one before."""
+LONGEST_BOARD = 5_500
+"""Pixels of a side: more would be more squares than any model takes."""
 GAP = 2
 """Pixels of white between two frames."""
 SMALLEST_BADGE = 9
 """Pixels of a number's height; frames too small for it go without."""
+LATER = (
+    "it is an animation that cannot be read beyond frame {read} of {total}; "
+    "save it anew, or post one frame of it as a picture"
+)
 
 
-def storyboard(data: bytes, header: Header, wish: Wish) -> tuple[Pillow.Image, Size, str]:
-    """The board, its full size, and what is on it in plain words."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which frames of an animation are shown, and where."""
+
+    frames: tuple[int, ...]
+    columns: int
+    rows: int
+    size: Size
+    """Of the whole board, its frames unshrunk as far as a model could take them."""
+    told: str
+    """What is on it, in plain words."""
+
+
+def layout(header: Header) -> Layout:
+    """The board of an animation, from its header alone."""
+    total = header.frames
+    reachable = max(1, min(total, MOST_PIXELS // (header.width * header.height)))
+    frames = tuple(spread(reachable, MOST_FRAMES))
+    columns = ceil(sqrt(len(frames)))
+    rows = ceil(len(frames) / columns)
+    size = header.upright[0] * columns, header.upright[1] * rows
+    return Layout(frames, columns, rows, bounded(size), told(len(frames), total, reachable))
+
+
+def bounded(size: Size) -> Size:
+    longest = max(*size, LONGEST_BOARD)
+    return max(1, size[0] * LONGEST_BOARD // longest), max(1, size[1] * LONGEST_BOARD // longest)
+
+
+def storyboard(data: bytes, header: Header, wish: Wish) -> Pillow.Image:
+    """The board, at the size that is wished for."""
     if header.format == "PNG":
         data = png_parts(data, PIXELS_OF_PNG + FRAMES_OF_PNG)
-    movie = OPENERS[header.format](BytesIO(data))
-    as_told(movie, header)
-    total = int(getattr(movie, "n_frames", 1))
-    reachable = max(1, min(total, MOST_PIXELS // (header.width * header.height)))
-    chosen = spread(reachable, MOST_FRAMES)
-    columns = ceil(sqrt(len(chosen)))
-    rows = ceil(len(chosen) / columns)
-    size = header.upright[0] * columns, header.upright[1] * rows
-    board = Pillow.new("RGB", wish.target(size), "white")
-    for place, frame in enumerate(chosen):
-        movie.seek(frame)
-        box = cell(board.size, columns, rows, place)
-        put(board, upright(shown(movie, inside(box), header.turn), header.turn), box, place + 1)
-    return board, size, told(len(chosen), total, reachable)
+    movie = as_told(OPENERS[header.format](BytesIO(data)), header)
+    # What an animation shows where it cannot move is none of its frames.
+    before = int(getattr(movie, "default_image", False))
+    plan, read = layout(header), 0
+    board = Pillow.new("RGB", wish.target(plan.size), "white")
+    for place, frame in enumerate(plan.frames):
+        box = cell(board.size, plan.columns, plan.rows, place)
+        with damage_told(LATER.format(read=read, total=header.frames) if read else DAMAGED):
+            picture = shown(movie, before + frame, inside(box), header)
+        put(board, picture, box, place + 1)
+        read = frame + 1
+    return board
 
 
-def shown(movie: Pillow.Image, size: Size, turn: int) -> Pillow.Image:
-    """The frame at hand, made small."""
+def shown(movie: ImageFile.ImageFile, frame: int, size: Size, header: Header) -> Pillow.Image:
+    """One frame as people see it, made small."""
+    movie.seek(frame)
     # A copy: the movie goes on from its own pixels.
-    return plain(resize(full_colour(movie.copy()), turned(size, turn), sharp=True))
+    still = full_colour(in_its_colours(movie.copy(), header))
+    return upright(plain(resize(still, turned(size, header.turn), sharp=True)), header.turn)
 
 
 def put(board: Pillow.Image, frame: Pillow.Image, box: Sequence[int], number: int) -> None:

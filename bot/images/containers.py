@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from bot.errors import PictureUnseen
-from bot.images.reading import CUT_OFF, DAMAGED, Header, Order, check, number
+from bot.images.reading import CUT_OFF, DAMAGED, NO_PAGES, Header, Order, Size, check, number
 
 MEGAPIXELS = 50
 """They must be held whole, some of them twice."""
@@ -50,13 +50,14 @@ def isobmff(data: bytes) -> Header | None:
     meta = box(memoryview(data), b"meta")
     if meta is None:
         raise PictureUnseen(CUT_OFF if cut(data) else DAMAGED)
-    size, quarter, mirror = primary(meta[4:], "AVIF picture" if avif else "HEIC photo")
+    size, quarter, mirror, colours = primary(meta[4:], "AVIF picture" if avif else "HEIC photo")
     if cut(data):
         raise PictureUnseen(CUT_OFF)
     if avif:
-        return Header("AVIF", *size, turn=TURNS[quarter, mirror], frames=samples(data))
+        turn, frames = TURNS[quarter, mirror], samples(data)
+        return Header("AVIF", *size, turn=turn, frames=frames, colours=colours)
     # Its decoder turns it upright by itself.
-    return Header("HEIF", *(size[::-1] if quarter % 2 else size))
+    return Header("HEIF", *(size[::-1] if quarter % 2 else size), colours=colours)
 
 
 TURNS: dict[tuple[int, int | None], int] = {
@@ -76,8 +77,8 @@ TURNS: dict[tuple[int, int | None], int] = {
 """Quarter turns to the left, then the axis of a mirror → the turn as EXIF names it."""
 
 
-def primary(meta: memoryview, name: str) -> tuple[tuple[int, int], int, int | None]:
-    """Size, quarter turns and mirror of the picture that the file shows first."""
+def primary(meta: memoryview, name: str) -> tuple[Size, int, int | None, Size | None]:
+    """Size, quarter turns, mirror and named colours of the picture that the file shows first."""
     shown = box(meta, b"pitm")
     stock = box(meta, b"iprp")
     if shown is None or stock is None:
@@ -88,7 +89,7 @@ def primary(meta: memoryview, name: str) -> tuple[tuple[int, int], int, int | No
     for kind, body in properties:
         if kind == b"ispe":
             check(name, number(body, 4, 4, "big"), number(body, 8, 4, "big"), MEGAPIXELS)
-    size, quarter, mirror = None, 0, None
+    size, quarter, mirror, colours = None, 0, None, None
     for index in belonging(stock, item):
         kind, body = properties[index - 1] if 0 < index <= len(properties) else (b"", stock)
         if kind == b"ispe":
@@ -99,9 +100,11 @@ def primary(meta: memoryview, name: str) -> tuple[tuple[int, int], int, int | No
             quarter = number(body, 0, 1, "big") & 3
         elif kind == b"imir":
             mirror = number(body, 0, 1, "big") & 1
+        elif kind == b"colr" and bytes(body[:4]) == b"nclx":
+            colours = number(body, 4, 2, "big"), number(body, 6, 2, "big")
     if size is None:
         raise PictureUnseen(DAMAGED)
-    return size, quarter, mirror
+    return size, quarter, mirror, colours
 
 
 def belonging(stock: memoryview, item: int) -> Iterator[int]:
@@ -174,18 +177,18 @@ def tiff(data: bytes) -> Header:
     order, big = TIFFS[data[:4]]
     at = number(data, 8 if big else 4, 8 if big else 4, order)
     seen: set[int] = set()
-    sizes: list[tuple[int, int, int]] = []
+    pages: list[tuple[int, Size]] = []
     while at and at not in seen and len(seen) < MOST_PAGES:
         seen.add(at)
         tags, at = directory(data, at, order, big=big)
         width, height = tags.get(0x100, 0), tags.get(0x101, 0)
         check("TIFF picture", width, height, MEGAPIXELS)
-        if not tags.get(0xFE, 0) & 1 or not sizes:
+        if not tags.get(0xFE, 0) & 1 or not pages:
             turned = 5 <= tags.get(0x112, 1) <= 8
-            sizes.append((len(seen) - 1, *((height, width) if turned else (width, height))))
-    if not sizes:
-        raise PictureUnseen(CUT_OFF)
-    return Header("TIFF", *sizes[0][1:], pages=tuple(each[0] for each in sizes))
+            pages.append((len(seen) - 1, (height, width) if turned else (width, height)))
+    if not pages:
+        raise PictureUnseen(NO_PAGES)
+    return Header("TIFF", *pages[0][1], pages=tuple(pages))
 
 
 def directory(data: bytes, at: int, order: Order, *, big: bool) -> tuple[dict[int, int], int]:

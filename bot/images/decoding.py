@@ -1,12 +1,15 @@
 """One picture's bytes → its pixels, no larger than they must be; still turned as stored."""
 
 import struct
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
+from typing import TypeVar
 
 from PIL import Image as Pillow
-from PIL import ImageFile
+from PIL import ImageFile, PngImagePlugin
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -18,6 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from bot.errors import PictureUnseen
 from bot.images import containers, headers
+from bot.images.colours import in_its_colours
 from bot.images.pixels import full_colour, inverted, plain, turned
 from bot.images.reading import DAMAGED, Header
 from bot.images.resizing import Box, resize
@@ -40,6 +44,7 @@ STUFFING = (b"\x00" * 64, b"\x5a\x3c\x96\xe1" * 16)
 MOST_COMPARED = 25_000_000
 """Pixels that are looked at to tell the two apart."""
 
+Opened = TypeVar("Opened", bound=Pillow.Image)
 OPENERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
@@ -55,7 +60,8 @@ def decode(data: bytes, header: Header, wish: Wish) -> Pillow.Image:
     target = turned(wish.target(header.upright), header.turn)
     if header.format == "JPEG":
         return shrunk_jpeg(data, header, target, wish)
-    return plain(resize(full_colour(whole(data, header)), target, sharp=True))
+    picture = full_colour(in_its_colours(whole(data, header), header))
+    return plain(resize(picture, target, sharp=True))
 
 
 def shrunk_jpeg(data: bytes, header: Header, target: Size, wish: Wish) -> Pillow.Image:
@@ -178,7 +184,7 @@ def bits(bitmap: bytes) -> tuple[int]:
     return (int.from_bytes(bitmap[14:16], "little"),)
 
 
-def as_told(picture: Pillow.Image, header: Header) -> Pillow.Image:
+def as_told(picture: Opened, header: Header) -> Opened:
     """Refuses a file that tells us one size and its decoder another."""
     if picture.size != (header.width, header.height):
         raise PictureUnseen(DAMAGED)
@@ -191,10 +197,20 @@ def png_parts(data: bytes, kinds: tuple[bytes, ...]) -> bytes:
     kept, at = [view[:8]], 8
     for kind, body in headers.chunks(data, at, "big"):
         end = at + 12 + len(body)
-        if kind in kinds:
+        if kind in kinds and (kind != b"iCCP" or unpacks(body)):
             kept.append(view[at:end])
         at = end
     return b"".join(kept)
+
+
+def unpacks(body: memoryview) -> bool:
+    """Whether a PNG's colour profile unpacks to a sensible size; for one that does not, its decoder refuses it all."""
+    _, _, packed = bytes(body).partition(b"\0")
+    unpacking = zlib.decompressobj()
+    with suppress(zlib.error):
+        unpacking.decompress(packed[1:], PngImagePlugin.MAX_TEXT_CHUNK)
+        return packed[:1] == b"\0" and not unpacking.unconsumed_tail
+    return False
 
 
 def jpeg_pixels_only(data: bytes) -> bytes:

@@ -8,20 +8,18 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from bot.errors import PictureUnseen
 from bot.images.pixels import full_colour, plain
-from bot.images.reading import DAMAGED, Header
+from bot.images.reading import DAMAGED, NO_PAGES, Header, Size
 from bot.images.resizing import resize
 from bot.images.wishes import Wish
-from bot.tokens import Size
 
 MOST_PAGES = 5
 POINTS = 72
 """A PDF's own unit, in an inch."""
 DOTS = 200
 """Pixels an inch at most: a scanner's usual, at which the smallest print can be read."""
-LONGEST_PAGE = 6_000
-"""Pixels: posters are drawn no larger."""
+LONGEST_PAGE = 5_500
+"""Pixels: posters are drawn no larger; a square one would be more squares than any model takes."""
 LOCKED = "it is protected by a password; post it without one, or its pages as pictures"
-NO_PAGES = "it has no pages; save it anew and post it again"
 
 Page = tuple[Pillow.Image, Size]
 
@@ -40,17 +38,21 @@ def told(drawn: int, total: int) -> str:
     return f"pages 1–{drawn} of {total}" if drawn > 1 else f"page 1 of {total}"
 
 
+def total(words: str) -> int:
+    """How many pages a document has, by what was told of it."""
+    return int(words.rpartition(" ")[2])
+
+
 def tiff(data: bytes, header: Header, wish: Wish) -> Iterator[int | Page]:
     """How many pages there are, then each; the file's decoder turns them upright."""
     yield len(header.pages)
-    for place in header.pages[:MOST_PAGES]:
+    for place, size in header.pages[:MOST_PAGES]:
         # Opened anew for each: a page is turned in place, and then no other can be found.
         with TiffImageFile(BytesIO(data)) as file:
             file.seek(place)
             file.load()
-            if place == header.pages[0] and file.size != header.size:
+            if file.size != size:
                 raise PictureUnseen(DAMAGED)
-            size = file.size
             yield plain(resize(full_colour(file), wish.target(size), sharp=True)), size
 
 

@@ -114,13 +114,15 @@ def png(data: bytes) -> Header:
         raise PictureUnseen(DAMAGED if len(data) > 16 else CUT_OFF)
     width, height = number(data, 16, 4, "big"), number(data, 20, 4, "big")
     check("PNG", width, height, MEGAPIXELS["PNG"])
-    turn, frames = 1, 1
+    turn, frames, colours = 1, 1, None
     for kind, body in chunks(data, len(PNG), "big"):
         if kind == b"eXIf":
             turn = orientation(body.tobytes())
+        elif kind == b"cICP" and len(body) >= 2:
+            colours = body[0], body[1]
         elif kind == b"acTL" and len(body) >= 4:
             frames = max(1, number(body, 0, 4, "big"))
-    return Header("PNG", width, height, turn, frames)
+    return Header("PNG", width, height, turn, frames, colours=colours)
 
 
 def webp(data: bytes) -> Header:

@@ -1,10 +1,9 @@
 """Pixels of any kind → plain RGB: upright, opaque, eight bits, colours as sRGB means them."""
 
-from io import BytesIO
-
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageCms
 
+from bot.images.colours import in_srgb
 from bot.tokens import Size
 
 DARKEST_WHITE = 0.25
@@ -97,25 +96,6 @@ def plain(picture: Pillow.Image) -> Pillow.Image:
     # Encoders write out what they find here, a JPEG's comment for one.
     picture.info = {}
     return picture
-
-
-def in_srgb(picture: Pillow.Image) -> Pillow.Image:
-    """Colours of another profile brought to sRGB; a profile that makes no sense is left out."""
-    profile = picture.info.get("icc_profile")
-    space = {"L": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}.get(picture.mode)
-    if not isinstance(profile, bytes) or space is None or profile[16:20] != space:
-        return picture
-    try:
-        given = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if ImageCms.getProfileDescription(given).strip().lower().startswith(("srgb", "c2")):
-            return picture
-        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            picture, given, ImageCms.createProfile("sRGB"), outputMode=mode
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture
-    return converted or picture
 
 
 def is_opaque(picture: Pillow.Image) -> bool:

@@ -1,7 +1,6 @@
 """The way of a picture from bytes to Images. Synchronous: callers run it in a thread or a process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
@@ -13,10 +12,12 @@ from bot import tokens
 from bot.domain import Detail, Image
 from bot.errors import PictureUnseen, SetupError
 from bot.images import boards, documents, headers
+from bot.images.colours import in_its_colours
 from bot.images.decoding import decode, scaled_jpeg, version, whole
 from bot.images.encoding import encode
+from bot.images.outlines import Outline, outline
 from bot.images.pixels import full_colour, plain, turned, upright
-from bot.images.reading import CUT_OFF, DAMAGED, Header
+from bot.images.reading import Header, damage_told
 from bot.images.resizing import keep_memory, resize
 from bot.images.wishes import Options, Wish
 from bot.tokens import Size
@@ -27,9 +28,8 @@ SAFE_PILLOW = (13, 0, 0)
 """Older ones have holes in their JPEG and TIFF decoders (CVE-2026-112403, CVE-2026-112398)."""
 SAFE_PILLOW_HEIF = (1, 8, 1)
 """The first one that brings libheif 1.23.6 (CVE-2026-84383, CVE-2026-32740)."""
-RECIPE = 2
+RECIPE = 3
 """Raised when the same file would be prepared otherwise than before."""
-TOO_LARGE = "reading it takes more memory than there is; post it smaller"
 UNMEASURED = "its size is only known once it is looked at"
 
 
@@ -76,6 +76,14 @@ def develop(data: bytes, header: Header, wish: Wish, source: str) -> tuple[Image
     )
 
 
+def outlined(data: bytes, options: Options, *, max_bytes: int = MAX_BYTES) -> Outline | None:
+    """The pictures that a file comes to, from its header alone; None where only drawing it tells.
+
+    Raises PictureUnseen.
+    """
+    return outline(opened(data, max_bytes), options)
+
+
 def measure(data: bytes, *, max_bytes: int = MAX_BYTES) -> Size:
     """Width and height as people see them, from the header alone; raises PictureUnseen."""
     header = opened(data, max_bytes)
@@ -117,14 +125,16 @@ def opened(data: bytes, max_bytes: int) -> Header:
 
 def look(data: bytes, header: Header, wish: Wish) -> Seen:
     """What the model will be shown of a file."""
+    found = outline(header, wish.options)
+    for size in found.sizes if found else ():
+        accept(wish, wish.parts(size)[0] if found and found.cut else size)
     if header.format == "PDF" or len(header.pages) > 1:
         drawn, receipt = documents.pages(data, header, wish)
         return Seen(tuple(page for page, _ in drawn), tuple(size for _, size in drawn), receipt)
     if header.frames > 1 and wish.options.animations == "storyboard":
-        board, size, receipt = boards.storyboard(data, header, wish)
-        return Seen((board,), (size,), receipt)
+        plan = boards.layout(header)
+        return Seen((boards.storyboard(data, header, wish),), (plan.size,), plan.told)
     parts = wish.parts(header.upright)
-    accept(wish, parts[0])
     if len(parts) > 1:
         return cut(data, header, wish, parts)
     picture = upright(decode(data, header, wish), header.turn)
@@ -142,7 +152,7 @@ def cut(data: bytes, header: Header, wish: Wish, parts: tuple[Size, ...]) -> See
         if box is not None:
             picture = picture.crop((0, 0, round(box[2]), round(box[3])))
     else:
-        picture = full_colour(whole(data, header))
+        picture = full_colour(in_its_colours(whole(data, header), header))
     picture = upright(picture, header.turn)
     pictures = tuple(
         plain(resize(picture, target, box, sharp=True)) for box in boxes(picture.size, size, parts)
@@ -175,21 +185,6 @@ def accept(wish: Wish, size: Size) -> None:
             f"{size[0]}×{size[1]} pixels are more than the model takes at detail {wish.detail}; "
             "ask at detail high, or post it smaller"
         )
-
-
-@contextmanager
-def damage_told() -> Iterator[None]:
-    """Turns whatever a decoder throws into a sentence: they throw nearly everything."""
-    try:
-        yield
-    except PictureUnseen:
-        raise
-    except MemoryError as error:
-        raise PictureUnseen(TOO_LARGE) from error
-    except Exception as error:
-        words = str(error).lower()
-        cut = isinstance(error, EOFError) or "truncated" in words or "premature" in words
-        raise PictureUnseen(CUT_OFF if cut else DAMAGED) from error
 
 
 def framed(

@@ -1,5 +1,7 @@
 """What every reader of headers shares: what a header says, what is allowed, and the sentences."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +18,8 @@ MOST_STEPS = 500_000
 
 CUT_OFF = "the file is cut off; post it again"
 DAMAGED = "the file is damaged and cannot be read; save it anew and post it again"
+NO_PAGES = "it has no pages, so there is nothing to see; export it anew and post it again"
+TOO_LARGE = "reading it takes more memory than there is; post it smaller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,10 @@ class Header:
     """True for a JPEG whose pixels come in several walks over all of it."""
     positive_inks: bool = False
     """True for a JPEG in four inks that are not stored inverted, as Adobe's programs store them."""
-    pages: tuple[int, ...] = ()
-    """Where the pages of a TIFF stand among its pictures; the others are small copies."""
+    pages: tuple[tuple[int, Size], ...] = ()
+    """Where the pages of a TIFF stand among its pictures, and their sizes; the others are small copies."""
+    colours: tuple[int, int] | None = None
+    """Primaries and curve by their numbers in ITU-T H.273, where the file names them."""
 
     @property
     def size(self) -> Size:
@@ -76,6 +82,21 @@ def orientation(exif: bytes) -> int:
             turn = int.from_bytes(entry[8:10], order)
             return turn if 1 <= turn <= 8 else 1
     return 1
+
+
+@contextmanager
+def damage_told(words: str = DAMAGED) -> Iterator[None]:
+    """Turns whatever a decoder throws into a sentence: they throw nearly everything."""
+    try:
+        yield
+    except PictureUnseen:
+        raise
+    except MemoryError as error:
+        raise PictureUnseen(TOO_LARGE) from error
+    except Exception as error:
+        said = str(error).lower()
+        cut = isinstance(error, EOFError) or "truncated" in said or "premature" in said
+        raise PictureUnseen(CUT_OFF if cut else words) from error
 
 
 def number(data: bytes | memoryview, at: int, size: int, order: Order) -> int:

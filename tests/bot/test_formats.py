@@ -229,14 +229,14 @@ def test_a_tiff_whose_directories_go_round_ends() -> None:
     count = struct.unpack_from("<H", data, first)[0]
     struct.pack_into("<I", data, first + 2 + 12 * count, first)
 
-    assert headers.read(bytes(data)).pages == (0,)
+    assert headers.read(bytes(data)).pages == ((0, (8, 8)),)
 
 
 def test_small_copies_in_a_tiff_are_no_pages() -> None:
     data = pictures.tiff(SCENE, SCENE.resize((30, 20)))
     marked = data.replace(struct.pack("<HHII", 0xFE, 4, 1, 0), struct.pack("<HHII", 0xFE, 4, 1, 1))
 
-    assert headers.read(data).pages == (0, 1)
+    assert headers.read(data).pages == ((0, (300, 200)), (1, (30, 20)))
     assert marked == data or len(headers.read(marked).pages) == 1
 
 

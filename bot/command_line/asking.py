@@ -14,7 +14,7 @@ from bot.command_line.opening import opened
 from bot.command_line.printing import OFFLINE_NOTE, complain, printed, unmarked
 from bot.commands import Sized
 from bot.desk import MAX_TEXT
-from bot.domain import Ask, Message, Reply
+from bot.domain import Message, Reply
 from bot.engine import Engine, assembled, resolved
 from bot.errors import PictureUnseen, SetupError, TransientError
 from bot.links import links_in
@@ -100,7 +100,7 @@ async def estimate(parsed: argparse.Namespace, settings: Settings) -> int:
     settings = overridden(settings, parsed)
     options = images.Options(settings.animations, settings.split_tall)
     darkroom = images.Darkroom(options, max_bytes=settings.max_file_bytes)
-    found = [await parts(path, resolved(settings), darkroom) for path in parsed.pictures]
+    found = [await parts(path, darkroom) for path in parsed.pictures]
     pictures = [picture for each in found for picture in each]
     if links_allowed(settings.model_url):
         pictures += [Sized.of(link) for link in links_in(parsed.text)]
@@ -129,12 +129,12 @@ async def forget(parsed: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def parts(path: str, ask: Ask, darkroom: images.Darkroom) -> list[Sized]:
+async def parts(path: str, darkroom: images.Darkroom) -> list[Sized]:
     """A file's pictures, or why it has none."""
     file = Path(path)
     try:
         data = terminal.read(file, darkroom.max_bytes)
-        return await commands.parts_of(file.name, data, ask, darkroom)
+        return await commands.parts_of(file.name, data, darkroom)
     except (PictureUnseen, TransientError) as error:
         return [Sized(file.name, error=error.sentence)]
 

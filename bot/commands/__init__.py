@@ -2,7 +2,8 @@
 
 from bot.commands.answering import Commands
 from bot.commands.estimating import DETAILS, Sized, compared, estimate
-from bot.commands.estimator import Estimator, parts_of
+from bot.commands.estimator import Estimator
+from bot.commands.sizing import parts_of
 from bot.commands.spending import Precision, total, usage_card
 from bot.commands.telling import brief, estimate_card
 

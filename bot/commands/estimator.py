@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from bot import drawing, footer, history, images, proposals, tokens
+from bot import drawing, footer, history, proposals, tokens
 from bot.commands.estimating import (
     NOTHING_TO_ESTIMATE,
-    UNSIZED,
     Sized,
     chosen,
     compared,
     estimate,
     typed,
 )
+from bot.commands.sizing import Files
 from bot.commands.telling import estimate_card
 from bot.domain import (
     Ask,
@@ -27,28 +27,22 @@ from bot.domain import (
     Drawing,
     Estimate,
     Message,
+    Picture,
     Proposal,
     Turn,
 )
-from bot.errors import PictureUnseen, ThreadsightError
+from bot.errors import ThreadsightError
 from bot.history import Fitted
 from bot.images import Darkroom
 from bot.ports import Adapter, Store
 from bot.pricing import Prices, small
 
-FETCHED = 10  # files that are read for their size, where their platform does not tell it: as many as a form takes
 LOOKING_SECONDS = 6.0  # people wait for a card
 MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 NO_MODEL = "This is no model's name: it has letters, digits and `.:/@+-`, such as `gpt-5.4-mini`."
-COMPOSITE = (b"%PDF-", b"GIF8", b"II*\0", b"MM\0*")
-"""How files begin that may come to several pictures, or to one of another size."""
-COMPOSITE_NAMES = (".pdf", ".gif", ".tif", ".tiff")
 DRAWN_AT_ONCE = 2
-Found = tuple[Sized, Attachment | None]
-"""A picture to be estimated, and the file that it is in where there is one."""
-# What a drawing is made of: no more than it can show, whatever the estimate is for.
-DRAWN_MODEL = "gpt-4o"
-DRAWN_DETAIL: Detail = "high"
+Found = tuple[Sized, Message | None, Attachment | None]
+"""A picture to be estimated; where it is in a file, that and the message which brought it."""
 
 
 class Estimator:
@@ -71,7 +65,6 @@ class Estimator:
         self.max_file_bytes = max_file_bytes
         self.history_tokens = history_tokens
         self.darkroom = darkroom or Darkroom(max_bytes=max_file_bytes)
-        self.cuts = self.darkroom.options.split_tall
         self.pencils = asyncio.Semaphore(DRAWN_AT_ONCE)
 
     async def card(
@@ -82,20 +75,22 @@ class Estimator:
         if not MODEL.fullmatch(ask.model):
             return Card("Estimate", NO_MODEL)
         question = command.options.get("question", "")
-        seen: dict[str, bytes] = {}
-        found: list[Found] = [*await self.sizes(command, ask, seen)]
+        files = Files(self.adapters, self.darkroom, self.max_file_bytes)
+        found = await self.pictures(posted(command), command.attachments, files)
         if not found:
             try:
                 sizes, ask = typed(command.text, ask)
             except ValueError as error:
                 return Card("Estimate", str(error))
-            found = [(replace(size, cut=self.cuts), None) for size in sizes]
+            cut = self.darkroom.options.split_tall
+            found = [(replace(size, cut=cut), None, None) for size in sizes]
         turns = await self.said(command)
-        found += self.waiting(turns)
+        for picture in waiting(turns):
+            found += await self.pictures(picture.message, [picture.attachment], files)
         thread = await self.thread(command, turns, question, ask, question_dollars)
         if not found and thread is None:
             return Card("Estimate", NOTHING_TO_ESTIMATE)
-        pictures = [picture for picture, _ in found]
+        pictures = [picture for picture, *_ in found]
         added = adds(thread, question, ask)
         told = estimate(pictures, question, ask, self.prices, thread_tokens=added, thread=thread)
         others = compared(pictures, question, ask, self.prices, thread_tokens=added)
@@ -103,51 +98,18 @@ class Estimator:
         return replace(
             estimate_card(told),
             buttons=await self.buttons(command, question, told),
-            drawing=await self.drawn(command, told, found, seen, thread) if command.drawn else None,
+            drawing=await self.drawn(told, found, files, thread) if command.drawn else None,
         )
 
-    async def sizes(
-        self, command: Command, ask: Ask, seen: dict[str, bytes]
-    ) -> list[tuple[Sized, Attachment]]:
-        """The command's pictures, and the files that they are in.
-
-        A file is read, a few of them, where its platform does not tell its size or where it is more than one picture.
-        """
-        found: list[tuple[Sized, Attachment]] = []
-        reads = 0
-        for attachment in command.attachments:
-            sized = [self.sized(attachment)]
-            unsized = sized[0].error == UNSIZED and not attachment.linked
-            # All that is read is held until it is drawn: together hardly more than one file may be.
-            room = reads < FETCHED and sum(map(len, seen.values())) < self.max_file_bytes
-            if room and (unsized or composite(attachment, sized[0])):
-                reads += 1
-                sized = await self.measured(command, attachment, sized[0], ask, seen)
-            found += [(picture, attachment) for picture in sized]
-        return found
-
-    def sized(self, attachment: Attachment) -> Sized:
-        """A picture by what its platform tells of it."""
-        return Sized.of(attachment, max_bytes=self.max_file_bytes, cut=self.cuts)
-
-    async def measured(
-        self,
-        command: Command,
-        attachment: Attachment,
-        told: Sized,
-        ask: Ask,
-        seen: dict[str, bytes],
-    ) -> list[Sized]:
-        """What a file holds by its own bytes; what its platform told of it where they cannot be had just now."""
-        try:
-            data = await self.fetched(command, attachment)
-            found = await parts_of(attachment.name, data, ask, self.darkroom)
-        except PictureUnseen as error:
-            return [Sized(attachment.name, error=error.sentence)]
-        except (ThreadsightError, TimeoutError):
-            return [told]
-        seen[attachment.id] = data
-        return found
+    async def pictures(
+        self, message: Message, attachments: Sequence[Attachment], files: Files
+    ) -> list[Found]:
+        """The pictures in a message's files."""
+        return [
+            (picture, message, attachment)
+            for attachment in attachments
+            for picture in await files.look(message, attachment)
+        ]
 
     async def said(self, command: Command) -> list[Turn]:
         """What the thread holds; a picture that the command points at is counted once, as its own."""
@@ -158,15 +120,6 @@ class Estimator:
             replace(turn, pictures=tuple(p for p in turn.pictures if p.attachment.id not in mine))
             for turn in await self.store.conversation(command.place)
             if turn.message != command.message or turn.role == "assistant"
-        ]
-
-    def waiting(self, turns: Sequence[Turn]) -> list[Found]:
-        """The thread's pictures that nobody has looked at yet: new to the next question, by their platform's sizes."""
-        return [
-            (self.sized(picture.attachment), picture.attachment)
-            for turn in turns
-            for picture in turn.pictures
-            if picture.pending and picture.mark != "dropped"
         ]
 
     async def thread(
@@ -219,12 +172,7 @@ class Estimator:
         return Button(label, token)
 
     async def drawn(
-        self,
-        command: Command,
-        told: Estimate,
-        found: Sequence[Found],
-        seen: Mapping[str, bytes],
-        thread: Fitted | None,
+        self, told: Estimate, found: Sequence[Found], files: Files, thread: Fitted | None
     ) -> Drawing | None:
         """What the model sees of the first picture, or of the thread's last one where none is new.
 
@@ -235,11 +183,10 @@ class Estimator:
             async with asyncio.timeout(LOOKING_SECONDS), self.pencils:
                 if first is None:
                     return None if told.pictures else await self.drawn_again(told, thread)
-                picture, (_, source) = told.pictures[first], found[first]
+                picture, (_, message, attachment) = told.pictures[first], found[first]
                 data = part = None
-                if source:
-                    cut = bool(picture.parts)
-                    data, part = await self.shown(command, source, seen, cut=cut)
+                if message and attachment:
+                    data, part = await files.shown(message, attachment, cut=bool(picture.parts))
                 return await asyncio.to_thread(drawing.estimate, told, picture, data, part)
         except (ThreadsightError, TimeoutError):
             return None
@@ -259,56 +206,28 @@ class Estimator:
         data = await self.store.load(image.key)
         return await asyncio.to_thread(drawing.estimate, told, picture, data)
 
-    async def shown(
-        self, command: Command, attachment: Attachment, seen: Mapping[str, bytes], *, cut: bool
-    ) -> tuple[bytes, bytes]:
-        """A picture, and its first part where it is cut, in forms that we made ourselves, small enough to draw."""
-        data = seen.get(attachment.id) or await self.fetched(command, attachment)
-        rule = tokens.rule(DRAWN_MODEL)
-        part = (await self.darkroom.prepare(data, rule, DRAWN_DETAIL))[0].data
-        # Low detail leaves it whole.
-        whole = (await self.darkroom.prepare(data, rule, "low"))[0].data if cut else part
-        return whole, part
 
-    async def fetched(self, command: Command, attachment: Attachment) -> bytes:
-        """A file from its platform; never stored."""
-        adapter = self.adapters[command.platform]
-        message = Message(
-            thread=command.place,
-            id=command.message,
-            author=command.author,
-            text="",
-            sent_at=0.0,
-            attachments=command.attachments,
-        )
-        async with asyncio.timeout(LOOKING_SECONDS):
-            return await adapter.fetch(message, attachment)
+def posted(command: Command) -> Message:
+    """The message whose files a command is about."""
+    return Message(
+        thread=command.place,
+        id=command.message,
+        author=command.author,
+        text="",
+        sent_at=0.0,
+        attachments=command.attachments,
+    )
 
 
-async def parts_of(name: str, data: bytes, ask: Ask, darkroom: images.Darkroom) -> list[Sized]:
-    """All that a file comes to: a picture, a document's pages, an animation's storyboard; raises PictureUnseen."""
-    if not data.startswith(COMPOSITE):
-        width, height = await asyncio.to_thread(images.measure, data, max_bytes=darkroom.max_bytes)
-        return [Sized(name, width, height, cut=darkroom.options.split_tall)]
-    # As the model would be sent it; less than high would tell nothing of high.
-    detail: Detail = "high" if ask.detail == "low" else ask.detail
-    made = await darkroom.prepare(data, tokens.rule(ask.model), detail)
-    if len(made) == 1:
-        return [Sized(name, made[0].width, made[0].height)]
-    return [
-        Sized(f"{name} page {number}", image.width, image.height)
-        for number, image in enumerate(made, start=1)
-    ]
+def waiting(turns: Sequence[Turn]) -> list[Picture]:
+    """The thread's pictures that nobody has looked at yet: new to the next question."""
+    pictures = (picture for turn in turns for picture in turn.pictures)
+    return [each for each in pictures if each.pending and each.mark != "dropped"]
 
 
 def looked_at(turn: Turn) -> Turn:
     """The turn with the pictures that are sent again."""
     return replace(turn, pictures=tuple(p for p in turn.pictures if not p.pending))
-
-
-def composite(attachment: Attachment, told: Sized) -> bool:
-    """Whether a file may be more than the one picture whose size its platform tells."""
-    return not told.error and attachment.name.lower().endswith(COMPOSITE_NAMES)
 
 
 def adds(thread: Fitted | None, question: str, ask: Ask) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot import images, tokens
-from bot.commands import Estimator
+from bot.commands import Estimator, sizing
 from bot.domain import Ask, Attachment, Card, Command, Message, Reply, ThreadId
 from bot.errors import Outage
 from bot.images import Darkroom, Options
@@ -155,21 +155,47 @@ async def test_every_page_of_a_document_is_counted(
 
     card = await estimator.card(command(Attachment("f1", "report.pdf")), ASK)
 
-    assert "`report.pdf page 3`" in card.text
+    assert "`report.pdf, page 3 of 3`" in card.text
     assert card.drawing is not None
-    assert "report.pdf page 1" in card.drawing.alt
+    assert "report.pdf, page 1 of 3" in card.drawing.alt
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
 async def test_an_animation_is_counted_as_the_storyboard_that_is_sent(
-    estimator: Estimator, place: FakeAdapter
+    estimator: Estimator, place: FakeAdapter, kind: str
 ) -> None:
-    place.files["f1"] = pictures.gif(400, 300, frames=9)
-    told = Attachment("f1", "moves.gif", width=400, height=300)
+    place.files["f1"] = pictures.animation(kind, 400, 300, 9)
+    told = Attachment("f1", f"moves.{kind.lower()}", width=400, height=300)
 
     card = await estimator.card(command(told), ASK)
 
-    assert "`moves.gif` 400×300" not in card.text
-    assert "`moves.gif` " in card.text
+    assert f"`moves.{kind.lower()}, all 9 frames` 1200×900" in card.text
+    assert card.drawing is not None
+    assert place.fetched == ["f1"]
+
+
+async def test_an_animation_that_a_thread_still_has_to_look_at_is_read_too(
+    estimator: Estimator, store: SqlStore, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.animation("WEBP", 400, 300, 12)
+    told = Attachment("f1", "moves.webp", width=400, height=300)
+    await store.accept(posted(1, "Look", told, addressed=False))
+
+    card = await estimator.card(command(root=THREAD.root), ASK)
+
+    assert "`moves.webp, 9 of 12 frames` 1200×900" in card.text
+
+
+async def test_files_that_come_slowly_count_as_their_platform_tells_them(
+    estimator: Estimator, place: FakeAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.files["f1"] = pictures.animation("WEBP", 400, 300, 12)
+    told = Attachment("f1", "moves.webp", width=400, height=300)
+    monkeypatch.setattr(sizing, "READ_SECONDS", 0.0)
+
+    card = await estimator.card(command(told), ASK)
+
+    assert "`moves.webp` 400×300" in card.text
 
 
 @pytest.mark.parametrize(

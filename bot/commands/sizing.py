@@ -1,0 +1,85 @@
+"""What the files of an estimate come to: by what their platform tells, or by their own bytes where that may be more."""
+
+import asyncio
+from collections.abc import Mapping
+
+from bot import images, tokens
+from bot.commands.estimating import UNSIZED, Sized
+from bot.domain import Attachment, Detail, Message
+from bot.errors import PictureUnseen, ThreadsightError
+from bot.images import Darkroom
+from bot.ports import Adapter
+
+MOST_READ = 10
+"""Files of one estimate that are read: as many as a form takes."""
+FETCH_SECONDS = 6.0
+"""For one file; people wait for a card."""
+READ_SECONDS = 10.0
+"""For all of them; what is not read by then counts as its platform tells it."""
+MAY_BE_MORE = (".apng", ".avif", ".gif", ".heif", ".pdf", ".png", ".tif", ".tiff", ".webp")
+"""Names of files that may move or have pages: they come to several pictures, or to one of another size."""
+
+# What a drawing is made of: no more than it can show, whatever the estimate is for.
+DRAWN_MODEL = "gpt-4o"
+DRAWN_DETAIL: Detail = "high"
+
+
+class Files:
+    """The files of one estimate; what is read of them is held until it is drawn, and never stored."""
+
+    def __init__(self, adapters: Mapping[str, Adapter], darkroom: Darkroom, max_bytes: int) -> None:
+        self.adapters = adapters
+        self.darkroom = darkroom
+        self.max_bytes = max_bytes
+        self.read: dict[str, bytes] = {}
+        """By attachment; nothing for one that could not be had."""
+        self.until = asyncio.get_running_loop().time() + READ_SECONDS
+
+    async def look(self, message: Message, attachment: Attachment) -> list[Sized]:
+        """The pictures of a file, by its own bytes where they may tell more than its platform does."""
+        told = Sized.of(attachment, max_bytes=self.max_bytes, cut=self.darkroom.options.split_tall)
+        unsized = told.error == UNSIZED and not attachment.linked
+        more = not told.error and attachment.name.lower().endswith(MAY_BE_MORE)
+        # All together is hardly more than one file may be.
+        room = len(self.read) < MOST_READ and sum(map(len, self.read.values())) < self.max_bytes
+        if not (room and (unsized or more)):
+            return [told]
+        self.read[attachment.id] = b""
+        try:
+            async with asyncio.timeout_at(self.until):
+                self.read[attachment.id] = data = await self.fetch(message, attachment)
+                return await parts_of(attachment.name, data, self.darkroom)
+        except PictureUnseen as error:
+            return [Sized(attachment.name, error=error.sentence)]
+        except (ThreadsightError, TimeoutError):
+            return [told]
+
+    async def shown(
+        self, message: Message, attachment: Attachment, *, cut: bool
+    ) -> tuple[bytes, bytes]:
+        """A picture, and its first part where it is cut, in forms that we made ourselves, small enough to draw."""
+        data = self.read.get(attachment.id) or await self.fetch(message, attachment)
+        rule = tokens.rule(DRAWN_MODEL)
+        part = (await self.darkroom.prepare(data, rule, DRAWN_DETAIL))[0].data
+        # Low detail leaves it whole.
+        whole = (await self.darkroom.prepare(data, rule, "low"))[0].data if cut else part
+        return whole, part
+
+    async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+        """A file from its platform."""
+        adapter = self.adapters[message.thread.platform]
+        async with asyncio.timeout(FETCH_SECONDS):
+            return await adapter.fetch(message, attachment)
+
+
+async def parts_of(name: str, data: bytes, darkroom: Darkroom) -> list[Sized]:
+    """All that a file comes to: a picture, a document's pages, an animation's storyboard; raises PictureUnseen."""
+    most, options = darkroom.max_bytes, darkroom.options
+    found = await asyncio.to_thread(images.outlined, data, options, max_bytes=most)
+    if found is None:
+        # As small as can be: each page tells its own size.
+        found = images.of_pages(await darkroom.prepare(data, tokens.rule(DRAWN_MODEL), "low"))
+    return [
+        Sized(", ".join(filter(None, (name, words))), *size, cut=found.cut)
+        for size, words in zip(found.sizes, found.names, strict=True)
+    ]

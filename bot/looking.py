@@ -109,7 +109,7 @@ class Eyes:
             await self.store.note(claim, picture.number, "linked")
             return
         try:
-            images = await self.from_original(claim, picture, ask, begun)
+            made = await self.from_original(claim, picture, ask, begun)
         except PictureUnseen as error:
             await self.leave_out(claim, [picture.number], error.sentence)
         except PermanentError:
@@ -125,7 +125,7 @@ class Eyes:
             else:
                 raise
         else:
-            await self.keep(claim, picture, images)
+            await self.keep(claim, picture, made.images)
 
     async def look_again(self, claim: Claim, picture: Picture, ask: Ask, news: set[int]) -> None:
         """Shows a kept picture in the form that holds now: kept before, made anew, or as it is."""
@@ -151,16 +151,17 @@ class Eyes:
         larger = largest(picture)
         if GONE not in picture.receipt and FROM_KEPT not in picture.receipt:
             try:
-                return await self.from_original(claim, picture, ask, {})
+                return (await self.from_original(claim, picture, ask, {})).images
             except Lost:
                 if not reaches(larger[0], picture, ask):
                     raise
         return await self.from_kept(picture, larger, ask)
 
-    async def from_original(
-        self, claim: Claim, picture: Picture, ask: Ask, begun: Begun
-    ) -> tuple[Image, ...]:
-        """The picture as the model can use it, from the file itself; nothing when it is shown already."""
+    async def from_original(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun) -> Made:
+        """The picture as the model can use it, from the file itself; no images when it is shown already.
+
+        Held until they are kept, it serves whoever else asks about the same file.
+        """
         rule, detail = rule_of(ask), history.detail_of(picture, ask)
         making: Awaitable[Made] | None = None
         if picture.message.id == claim.message.id and detail == ask.detail:
@@ -173,7 +174,7 @@ class Eyes:
             if made.images or await self.store.recall(
                 claim, picture.number, form, source=made.source
             ):
-                return made.images
+                return made
             # Whoever posted it before has it forgotten just now.
             making = None
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from bot.domain import Attachment, Detail, Image, Message
 from bot.errors import PictureUnseen
@@ -17,7 +18,11 @@ USUAL_BYTES = 5_000_000  # of a file whose platform does not tell its size
 LARGE_BYTES = 300_000  # a file of so many is likely to need a process
 
 
-@dataclass(frozen=True, slots=True)
+Name = tuple[str, ...]
+"""Platform, workspace, file and form."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Made:
     """What was made of a file."""
 
@@ -39,7 +44,9 @@ class Originals:
         self.adapters = adapters
         self.darkroom = darkroom
         self.desk = Scales(BYTES_AT_ONCE)
-        self.preparing: dict[tuple[str, ...], asyncio.Task[tuple[Image, ...]]] = {}
+        self.preparing: dict[Name, asyncio.Task[Made]] = {}
+        self.fresh: WeakValueDictionary[Name, Made] = WeakValueDictionary()
+        """What somebody holds who is about to keep it."""
 
     async def made(
         self, message: Message, attachment: Attachment, rule: Rule, detail: Detail
@@ -54,33 +61,36 @@ class Originals:
             except PictureUnseen as error:
                 raise Lost(error.sentence) from error
             source = await self.darkroom.source(data)
-            if await self.store.knows(place, source, form):
+            name = (place.platform, place.workspace, source, form)
+            if not self.under_way(name) and await self.store.knows(place, source, form):
                 return Made(source, ())
-            images = await self.once(
-                (place.platform, place.workspace, source, form),
-                lambda: self.darkroom.prepare(data, rule, detail, source),
-            )
-            return Made(source, images)
+            return await self.once(name, lambda: self.prepared(data, rule, detail, source))
 
-    async def once(
-        self,
-        key: tuple[str, ...],
-        prepare: Callable[[], Awaitable[tuple[Image, ...]]],
-    ) -> tuple[Image, ...]:
+    async def prepared(self, data: bytes, rule: Rule, detail: Detail, source: str) -> Made:
+        return Made(source, await self.darkroom.prepare(data, rule, detail, source))
+
+    def under_way(self, name: Name) -> bool:
+        """Whether it is being prepared, or was just now, and whoever began has not kept it yet."""
+        return name in self.preparing or name in self.fresh
+
+    async def once(self, name: Name, prepare: Callable[[], Awaitable[Made]]) -> Made:
         """What is prepared under this name, by whoever came first."""
+        if made := self.fresh.get(name):
+            return made
 
-        async def work() -> tuple[Image, ...]:
+        async def work() -> Made:
             try:
-                return await prepare()
+                made = self.fresh[name] = await prepare()
+                return made
             finally:
-                del self.preparing[key]
+                del self.preparing[name]
 
-        if key not in self.preparing:
-            task = self.preparing[key] = asyncio.create_task(work())
+        if name not in self.preparing:
+            task = self.preparing[name] = asyncio.create_task(work())
             # Somebody hears of its fault, or nobody wants to any more.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Who came first may be called off; the others still wait.
-        return await asyncio.shield(self.preparing[key])
+        return await asyncio.shield(self.preparing[name])
 
 
 class Scales:

@@ -102,6 +102,20 @@ async def test_the_same_picture_posted_again_is_not_prepared_again(house: House)
     assert (two.width, two.height) == (2400, 1800)
 
 
+async def test_what_one_question_has_made_and_not_kept_yet_serves_the_next(house: House) -> None:
+    first = await house.ask(1, LARGE)
+    second = await house.ask(1, LARGE, thread=replace(THREAD, channel="c2", root="t2"))
+
+    async with house.eyes.begun(first, TILE) as begun:
+        await asyncio.wait(begun.values())
+        await house.eyes.look(second, TILE)
+        await house.eyes.look(first, TILE, begun)
+
+    assert house.room.prepared == ["tile-768"]
+    assert (await house.picture(first)).image == (await house.picture(second)).image
+    assert not house.eyes.originals.fresh
+
+
 async def test_a_form_whose_owner_forgets_it_just_now_is_prepared_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

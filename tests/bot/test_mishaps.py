@@ -313,7 +313,7 @@ async def test_a_questions_own_pictures_are_fetched_once_while_the_rest_of_the_t
     assert len(bench.place.fetched) == 1
 
 
-async def test_a_thread_that_cannot_be_read_now_leaves_no_picture_behind_half_made(
+async def test_a_thread_that_cannot_be_read_now_holds_no_picture(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(message: Message) -> list[Message]:
@@ -329,7 +329,9 @@ async def test_a_thread_that_cannot_be_read_now_leaves_no_picture_behind_half_ma
     with pytest.raises(TransientError):
         await bench.worker.responder.respond(claim, bench.place.draft(claim), asyncio.Event())
 
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    originals = bench.worker.responder.eyes.originals
+    assert originals.desk.held == 0
+    assert asyncio.all_tasks() <= {asyncio.current_task(), *originals.preparing.values()}
 
 
 async def test_an_earlier_address_that_can_no_longer_be_fetched_is_told(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -51,8 +52,7 @@ class Transaction:
         """Seconds since 1970, by the clock that all processes share."""
         if self.clock is not None:
             return self.clock()
-        asks = POSTGRES_NOW if self.postgres else SQLITE_NOW
-        return float(self.connection.exec_driver_sql(asks).scalar_one())
+        return float(self.connection.exec_driver_sql(POSTGRES_NOW).scalar_one())
 
     def run(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
         """Executes a statement that changes something."""
@@ -95,8 +95,6 @@ def insert(table: Table, *, postgres: bool) -> postgresql.Insert:
 
 
 POSTGRES_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
-# 2440587.5 is 1970 in Julian days.
-SQLITE_NOW = "SELECT (julianday('now') - 2440587.5) * 86400.0"
 
 
 class Database:
@@ -106,10 +104,13 @@ class Database:
         self, url: URL, clock: Callable[[], float] | None, *, busy_seconds: float = BUSY_SECONDS
     ) -> None:
         self.postgres = url.get_backend_name() == "postgresql"
-        self._clock = clock
+        # Who shares a file shares a machine and its clock.
+        self._clock = clock if clock or self.postgres else time.time
         self._scrub_due = False
         if self.postgres:
-            self._writer = self._reader = postgres_engine(url, binary=True)
+            self._writer: Engine = postgres_engine(url, binary=True)
+            # There each statement sees what is committed by then, with or without a transaction.
+            self._reader: Engine = self._writer.execution_options(isolation_level="AUTOCOMMIT")
             self._threads = ThreadPoolExecutor(CONNECTIONS, "database")
             self._line: Line[Transaction] | None = None
         else:

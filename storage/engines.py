@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -70,7 +70,7 @@ def sqlite_engine(
     )
     # A transaction that reads first and then wants to write fails at once where another writes;
     # one that says so at its beginning waits.
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    words = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -78,10 +78,11 @@ def sqlite_engine(
         for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def begin(connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute(words)
 
+    # The dialect's own door: a listener would make every statement a third slower.
+    engine.dialect.do_begin = begin  # type: ignore[assignment]
     return engine
 
 
@@ -97,7 +98,7 @@ PRAGMAS = (
 
 
 def postgres_engine(url: URL, *, binary: bool) -> Engine:
-    """Connections that are tried before use and give up on a silent server."""
+    """Connections that give up on a silent server."""
     try:
         from storage.postgres import CURSORS
     except ImportError as error:
@@ -106,7 +107,6 @@ def postgres_engine(url: URL, *, binary: bool) -> Engine:
         url,
         pool_size=CONNECTIONS,
         max_overflow=0,
-        pool_pre_ping=True,
         # A quiet bot needs one connection; the others then stay free for others.
         pool_use_lifo=True,
         hide_parameters=True,

@@ -103,8 +103,14 @@ def discreet(error: SQLAlchemyError) -> BaseException:
 
 
 def collided(error: SQLAlchemyError) -> bool:
-    """Whether the same transaction may well succeed at once."""
-    return isinstance(error, DBAPIError) and sqlstate(error.orig) in COLLISIONS
+    """Whether the same transaction may well succeed at once, and nothing of it was committed.
+
+    A connection is only known to be dead when it is used; no statement is what fails at a commit.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    dead = error.connection_invalidated and error.statement is not None
+    return dead or sqlstate(error.orig) in COLLISIONS
 
 
 def from_sqlite(error: sqlite3.Error) -> ThreadsightError:

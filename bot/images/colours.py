@@ -109,7 +109,7 @@ def bound(tags: Mapping[bytes, bytes]) -> bytes:
     for name, part in tags.items():
         table += name + pack(">II", start + len(body), len(part))
         body += part + bytes(-len(part) % 4)
-    head = b"\x02\x10\0\0mntrRGB XYZ ".rjust(20, b"\0").ljust(36, b"\0") + b"acsp" + bytes(28)
+    head = b"\x02\x10\0\0mntrRGB XYZ ".rjust(20, b"\0").ljust(32, b"\0") + b"acsp" + bytes(28)
     head += coordinates(WHITE)[8:] + bytes(48)
     return pack(">I", 4 + len(head) + len(table) + len(body)) + head + table + body
 

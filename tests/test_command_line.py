@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,7 @@ class Shell:
     def __init__(self, folder: Path, server: ModelServer) -> None:
         self.folder = folder
         self.server = server
+        self.started: list[asyncio.subprocess.Process] = []
         self.environ: dict[str, str] = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -66,7 +67,7 @@ class Shell:
     async def start_into(
         self, stdout: int, *arguments: str, **environ: str
     ) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "bot",
@@ -77,6 +78,8 @@ class Shell:
             stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
+        self.started.append(process)
+        return process
 
     async def run(self, *arguments: str, **environ: str) -> Ended:
         process = await self.start(*arguments, **environ)
@@ -88,11 +91,28 @@ class Shell:
         assert "sk-test-canary" not in ended.out + ended.err
         return ended
 
+    async def close(self) -> None:
+        """Ends what a test that failed has left running, or the next one would fail of it too."""
+        for process in self.started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
 
 @pytest.fixture
 async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     async with ModelServer() as server:
-        yield Shell(tmp_path, server)
+        shell = Shell(tmp_path, server)
+        yield shell
+        await shell.close()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Has processes hear SIGINT: a shell lets what it runs in the background ignore it, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 async def test_an_answer_streams_and_ends_with_the_usage_that_the_server_sent(
@@ -396,6 +416,7 @@ async def test_two_questions_at_once_in_one_thread_are_both_answered(shell: Shel
     assert len(shell.server.asked) == 5
 
 
+@pytest.mark.usefixtures("interruptible")
 async def test_an_interrupted_question_is_handed_back_at_once(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     shell.server.enqueue(Stalls(), Says("One.", usage=USAGE), Says("Two.", usage=USAGE))

@@ -1,6 +1,6 @@
 """Documents → their first pages as pictures: PDF and TIFF."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 
 from PIL import Image as Pillow
@@ -8,7 +8,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from bot.errors import PictureUnseen
 from bot.images.pixels import full_colour, plain
-from bot.images.reading import DAMAGED, NO_PAGES, Header, Size
+from bot.images.reading import CUT_OFF, DAMAGED, NO_PAGES, Header, Size, damage_told
 from bot.images.resizing import resize
 from bot.images.wishes import Wish
 
@@ -19,7 +19,12 @@ DOTS = 200
 """Pixels an inch at most: a scanner's usual, at which the smallest print can be read."""
 LONGEST_PAGE = 5_500
 """Pixels: posters are drawn no larger; a square one would be more squares than any model takes."""
+PAGE_BROKEN = (
+    "its page {number} of {total} cannot be read; save it anew, or post its pages as pictures"
+)
 LOCKED = "it is protected by a password; post it without one, or its pages as pictures"
+UNOPENED: Mapping[int | None, str] = {2: NO_PAGES, 4: LOCKED, 5: LOCKED}
+"""By FPDF_ERR_FILE, FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY."""
 
 Page = tuple[Pillow.Image, Size]
 
@@ -27,9 +32,13 @@ Page = tuple[Pillow.Image, Size]
 def pages(data: bytes, header: Header, wish: Wish) -> tuple[list[Page], str]:
     """The first pages with their full sizes, and which ones they are, in plain words."""
     found = pdf(data, wish) if header.format == "PDF" else tiff(data, header, wish)
-    total = next(found)
+    total, drawn = next(found), []
     assert isinstance(total, int)
-    drawn = [each for each in found if not isinstance(each, int)]
+    for number in range(1, min(total, MOST_PAGES) + 1):
+        with damage_told(PAGE_BROKEN.format(number=number, total=total) if total > 1 else DAMAGED):
+            page = next(found)
+            assert not isinstance(page, int)
+            drawn.append(page)
     return drawn, told(len(drawn), total)
 
 
@@ -61,10 +70,12 @@ def pdf(data: bytes, wish: Wish) -> Iterator[int | Page]:
     import pypdfium2
     from pypdfium2 import raw
 
+    # Of a document without pages PDFium says what was wrong with the one before: let it be that one had no file.
+    raw.FPDF_LoadDocument(b"", None)
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        raise PictureUnseen(LOCKED if "password" in str(error).lower() else DAMAGED) from error
+        raise PictureUnseen(unopened(data, error.err_code)) from error
     with document:
         if not len(document):
             raise PictureUnseen(NO_PAGES)
@@ -82,6 +93,13 @@ def pdf(data: bytes, wish: Wish) -> Iterator[int | Page]:
                 raw.FPDF_FFLDraw(document.formenv, *place)
             yield bitmap.to_pil().convert("RGB"), size
             page.close()
+
+
+def unopened(data: bytes, code: int | None) -> str:
+    """Why a PDF cannot be opened, by PDFium's number for it, and what to do."""
+    if code in UNOPENED:
+        return UNOPENED[code]
+    return DAMAGED if b"%%EOF" in data[-1024:] else CUT_OFF
 
 
 def dots(width: float, height: float) -> Size:

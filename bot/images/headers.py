@@ -26,6 +26,9 @@ MEGAPIXELS_LAYERED = 50
 """A progressive JPEG is held whole too, at up to 6 bytes a pixel."""
 MOST_PASSES = 100
 """Scans of a layered JPEG; real ones have about ten, and each costs a walk over all pixels."""
+LAYERS = (
+    f"it is a progressive JPEG of more than {MOST_PASSES} scans; save it anew and post it again"
+)
 
 
 def read(data: bytes) -> Header:
@@ -71,7 +74,7 @@ def jpeg(data: bytes) -> Header:
     layered = layered or body[0] < frame[5]
     # Inside a scan the byte FF is always escaped: this counts scans, and at worst a few too many.
     if layered and data.count(b"\xff\xda", start) > MOST_PASSES:
-        raise PictureUnseen(DAMAGED)
+        raise PictureUnseen(LAYERS)
     height, width = number(frame, 1, 2, "big"), number(frame, 3, 2, "big")
     if layered:
         check("progressive JPEG", width, height, MEGAPIXELS_LAYERED)

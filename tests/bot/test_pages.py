@@ -101,6 +101,22 @@ def test_a_cut_animation_is_never_half_seen() -> None:
         images.prepare(data[: len(data) - 12], "gpt-4o", "high")
 
 
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_that_breaks_later_on_is_told_how_far_it_could_be_read(kind: str) -> None:
+    frames = [pictures.scene(200, 150).rotate(13 * number) for number in range(6)]
+    data = pictures.saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
+    at = len(data) * 85 // 100
+    broken = data[:at] + b"\xa5\x5a\0\xff" * 30 + data[at + 120 :]
+
+    with pytest.raises(PictureUnseen, match=r"beyond frame [345] of 6; save it anew"):
+        images.prepare(broken, "gpt-4o", "high")
+
+    first = images.Options(animations="first")
+    assert images.prepare_all(broken, "gpt-4o", "high", options=first)[0].receipt == (
+        "first frame of 6"
+    )
+
+
 # Documents
 
 
@@ -136,13 +152,29 @@ def test_a_poster_is_drawn_no_larger_than_sensible() -> None:
     ("data", "words"),
     [
         (pictures.pdf("a", trailer=pictures.LOCKED), "password"),
-        (b"%PDF-1.7\n", "damaged"),
-        (b"%PDF-1.7\n" + bytes(5000), "damaged"),
+        (pictures.pdf(), "no pages"),
+        (b"%PDF-1.7\n", "cut off"),
+        (b"%PDF-1.7\n" + bytes(5000), "cut off"),
+        (pictures.pdf("a")[:-30], "cut off"),
+        (b"%PDF-1.7\n" + bytes(5000) + b"%%EOF", "damaged"),
+        (pictures.pdf("a").replace(b"/Type /Page ", b"/Type /None "), "damaged"),
+        (pictures.pdf("a", "b", "c").replace(b" 8 0 R]", b" 3 0 R]"), "page 3 of 3 cannot be read"),
+        (b"II*\0\0\0\0\0", "no pages"),
+        (b"MM\0*\0\0\0\0", "no pages"),
     ],
 )
 def test_a_document_that_cannot_be_drawn_is_told_why(data: bytes, words: str) -> None:
     with pytest.raises(PictureUnseen, match=words):
         images.prepare(data, "gpt-4o", "high")
+
+
+def test_an_empty_document_after_a_locked_one_is_told_to_be_empty() -> None:
+    for data, words in (
+        (pictures.pdf("a", trailer=pictures.LOCKED), "password"),
+        (pictures.pdf(), "no pages"),
+    ):
+        with pytest.raises(PictureUnseen, match=words):
+            images.prepare(data, "gpt-4o", "high")
 
 
 def test_the_size_of_a_document_is_only_known_once_it_is_drawn() -> None:

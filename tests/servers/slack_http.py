@@ -28,6 +28,9 @@ class HttpDelivery(ABC):
         """Where events, commands and interactions go; empty for Socket Mode."""
         self.signing_secret = SIGNING_SECRET
         self.retry_seconds = (0.0, 60.0, 300.0)
+        self.retrying = asyncio.Event()
+        """Nothing is sent again while it is clear."""
+        self.retrying.set()
         self.patience_seconds = SECONDS
         self.failures: list[str] = []
         """Why deliveries were not taken, by Slack's words for it."""
@@ -52,6 +55,7 @@ class HttpDelivery(ABC):
             if reason == "no_retry" or number == tries:
                 return
             await asyncio.sleep(self.retry_seconds[number])
+            await self.retrying.wait()
             headers = {"X-Slack-Retry-Num": str(number + 1), "X-Slack-Retry-Reason": reason}
 
     async def request(

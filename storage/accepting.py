@@ -3,19 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from bot.domain import Attachment, Kind, Message
 from storage import cutting, erasure
-from storage.claiming import POSTED, WORK
-from storage.database import Transaction
-from storage.database import insert as inserting
+from storage.claiming import CHANGE_MESSAGE, CHANGE_THREAD, FILES, NEXT, POSTED
+from storage.database import Transaction, insert
 from storage.rows import (
     IN_ORDER,
     OF_POST,
+    POST_PARTS,
     THREAD_PARTS,
     as_post,
-    attached,
     attachment_columns,
     message_columns,
     thread_parts,
@@ -32,14 +31,23 @@ KNOWN = (
     .values(touched=bindparam("now"))
     .returning(threads)
 )
-OPEN = {
-    postgres: inserting(threads, postgres=postgres)
-    .on_conflict_do_update(index_elements=THREAD_PARTS, set_={"touched": bindparam("now")})
-    .returning(threads)
-    for postgres in (False, True)
-}
-ADD = insert(messages).returning(messages.c.key)
-DUE = update(threads).where(threads.c.key == bindparam("thread_key")).values(due=bindparam("now"))
+NEW = insert(threads)
+OPEN = NEW.on_conflict_do_update(
+    index_elements=THREAD_PARTS,
+    set_={
+        "touched": NEW.excluded.touched,
+        # A lease, a quiet time or a back-off already says when.
+        "due": func.coalesce(threads.c.due, NEW.excluded.due),
+    },
+).returning(threads.c.key)
+ADD = insert(messages).on_conflict_do_nothing(index_elements=POST_PARTS).returning(messages.c.key)
+ATTACH = insert(attachments)
+LAST_QUESTION = (
+    select(*IN_ORDER)
+    .where(messages.c.thread == bindparam("thread_key"), messages.c.addressed)
+    .order_by(messages.c.sent_at.desc(), messages.c.id.desc())
+    .limit(1)
+)
 
 
 def accept(
@@ -50,10 +58,14 @@ def accept(
     if arrived is None:
         return False
     now = transaction.now()
-    thread = home(transaction, arrived, now, idle_seconds)
-    known = transaction.first(POSTED, as_post(arrived))
-    if known is None:
-        return add(transaction, thread, arrived, now)
+    post = as_post(arrived)
+    thread = transaction.run(KNOWN, {**post, "now": now}).first()
+    if thread is None:
+        if add(transaction, arrived, now, idle_seconds):
+            return arrived.addressed
+        # Another process has just stored the same.
+        thread = transaction.run(KNOWN, {**post, "now": now}).one()
+    [known] = transaction.all(POSTED, post)
     return combine(transaction, thread, known, arrived, now, now + quiet_seconds)
 
 
@@ -102,26 +114,25 @@ def united(
     return known + tuple(each for each in arrived if each.id not in ids)
 
 
-def home(transaction: Transaction, message: Message, now: float, idle_seconds: float) -> Row[Any]:
-    """The thread that the message is known in, else the one that it belongs to; locked."""
-    known = transaction.run(KNOWN, {**as_post(message), "now": now}).first()
-    if known is not None:
-        return known
+def add(transaction: Transaction, message: Message, now: float, idle_seconds: float) -> bool:
+    """Stores a message in the thread that it belongs to; False when it was there already."""
     place = message.thread
     if not place.root:
         place = cutting.place_of(transaction, message, idle_seconds)
-    named = dict(zip(THREAD_PARTS, thread_parts(place), strict=True))
-    new = {"claim": 0, "numbered": 0, "touched": now, "cut": not message.thread.root}
-    return transaction.run(OPEN[transaction.postgres], {**named, **new, "now": now}).one()
-
-
-def add(transaction: Transaction, thread: Row[Any], message: Message, now: float) -> bool:
-    """Stores a message that is new."""
+    thread = {
+        **dict(zip(THREAD_PARTS, thread_parts(place), strict=True)),
+        "due": now if message.addressed else None,
+        "claim": 0,
+        "numbered": 0,
+        "touched": now,
+        "cut": not message.thread.root,
+    }
+    key = transaction.run(OPEN, thread).scalar_one()
     row = {
-        "thread": thread.key,
-        "platform": thread.platform,
-        "workspace": thread.workspace,
-        "channel": thread.channel,
+        "thread": key,
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "channel": place.channel,
         "id": message.id,
         "version": 1,
         "asked_at": now,
@@ -130,11 +141,11 @@ def add(transaction: Transaction, thread: Row[Any], message: Message, now: float
         "posts": [],
         **message_columns(message),
     }
-    number = transaction.run(ADD, row).scalar_one()
-    attach(transaction, thread.key, number, message.attachments)
-    if message.addressed:
-        make_due(transaction, thread, now)
-    return message.addressed
+    number: int | None = transaction.run(ADD, row).scalar()
+    if number is None:
+        return False
+    attach(transaction, key, number, message.attachments)
+    return True
 
 
 def combine(
@@ -146,32 +157,31 @@ def combine(
     quiet_until: float,
 ) -> bool:
     """Merges a message with the one that is there; where its words changed, it is work again."""
-    files = transaction.all(attached(messages.c.key == known.key))
+    files = transaction.all(FILES, {"message_key": known.key})
     before = to_message(known, to_thread(thread), files)
     after = merge(before, arrived)
     changed = differs(before, after)
     again = changed and after.addressed and is_last_question(transaction, known)
     settled_at = None if again else known.settled_at
     if after != before:
-        transaction.run(
-            update(messages)
-            .where(messages.c.key == known.key)
-            .values(
-                version=known.version + changed,
-                asked_at=now if changed or not before.addressed else known.asked_at,
-                failures=0 if changed else known.failures,
-                stopped=known.stopped and not changed,
-                settled_at=settled_at,
-                **message_columns(after),
-            )
-        )
+        row = {
+            "message_key": known.key,
+            "version": known.version + changed,
+            "asked_at": now if changed or not before.addressed else known.asked_at,
+            "failures": 0 if changed else known.failures,
+            "stopped": known.stopped and not changed,
+            "settled_at": settled_at,
+            **message_columns(after),
+        }
+        transaction.run(CHANGE_MESSAGE, row)
         refresh(transaction, known, files, after)
     if not after.addressed or settled_at is not None:
         return False
     if changed and waits_for_more(transaction, thread, known, before, after, now):
-        transaction.run(update(threads).where(threads.c.key == thread.key).values(due=quiet_until))
-    else:
-        make_due(transaction, thread, now)
+        transaction.run(CHANGE_THREAD, {"thread_key": thread.key, "due": quiet_until})
+    elif thread.due is None:
+        # Else a lease, a quiet time or a back-off already says when.
+        transaction.run(CHANGE_THREAD, {"thread_key": thread.key, "due": now})
     return True
 
 
@@ -203,31 +213,16 @@ def differs(before: Message, after: Message) -> bool:
 
 def is_last_question(transaction: Transaction, message: Row[Any]) -> bool:
     """Whether nobody spoke to the bot in the thread after this message."""
-    later = select(messages.c.key).where(
-        messages.c.thread == message.thread,
-        messages.c.addressed,
-        tuple_(*IN_ORDER) > tuple_(message.sent_at, message.id),
-    )
-    return transaction.first(later.limit(1)) is None
+    last = transaction.first(LAST_QUESTION, {"thread_key": message.thread})
+    return last is None or (last.sent_at, last.id) <= (message.sent_at, message.id)
 
 
 def is_next(transaction: Transaction, thread: Row[Any], message: Row[Any], now: float) -> bool:
     """Whether this message is what a claim would find, with nobody at work in the thread."""
     if thread.claimed is not None and thread.due is not None and thread.due > now:
         return False
-    first = transaction.first(
-        select(messages.c.key)
-        .where(messages.c.thread == message.thread, WORK)
-        .order_by(*IN_ORDER)
-        .limit(1)
-    )
+    first = transaction.first(NEXT, {"thread_key": message.thread})
     return first is not None and bool(first.key == message.key)
-
-
-def make_due(transaction: Transaction, thread: Row[Any], now: float) -> None:
-    """Due at once, unless a lease, a quiet time or a back-off already says when."""
-    if thread.due is None:
-        transaction.run(DUE, {"thread_key": thread.key, "now": now})
 
 
 def refresh(
@@ -275,4 +270,4 @@ def attach(
         if each.id not in known
     ]
     if rows:
-        transaction.run(insert(attachments), rows)
+        transaction.run(ATTACH, rows)

@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from bot.domain import Level, ThreadId
 from bot.errors import PermanentError
 from storage.cutting import current_of
-from storage.database import Transaction
+from storage.database import Transaction, insert
+from storage.rows import in_thread, or_all
 from storage.tables import bookmarks, clean, settings
 
 NO_THREAD = "There is no conversation here yet that this could hold for: ask something first."
+# What holds in a place; built once, since every question asks for it.
+CHOSEN = select(settings).where(
+    settings.c.platform == bindparam("in_platform"),
+    settings.c.workspace == bindparam("in_workspace"),
+    or_all(settings.c.channel, "in_channel"),
+    or_all(settings.c.root, "in_root"),
+)
 LEVELS: tuple[Level, ...] = ("thread", "channel", "workspace")
 
 
@@ -18,15 +26,7 @@ def choices(transaction: Transaction, place: ThreadId) -> Mapping[Level, Mapping
     """What was set on each level of this place, by name."""
     here = current_of(transaction, place)
     found: dict[Level, dict[str, str]] = {level: {} for level in LEVELS}
-    rows = transaction.all(
-        select(settings).where(
-            settings.c.platform == here.platform,
-            settings.c.workspace == here.workspace,
-            settings.c.channel.in_(("", here.channel)),
-            settings.c.root.in_(("", here.root)),
-        )
-    )
-    for row in rows:
+    for row in transaction.all(CHOSEN, in_thread(here)):
         level: Level = "thread" if row.root else "channel" if row.channel else "workspace"
         found[level][row.name] = row.value
     return found
@@ -54,7 +54,7 @@ def choose(
         transaction.run(unset)
         return
     transaction.run(
-        transaction.insert(settings)
+        insert(settings)
         .values(**names, value=value)
         .on_conflict_do_update(index_elements=list(names), set_={"value": clean(value)})
     )
@@ -74,7 +74,7 @@ def note_read(
     Platforms number their messages: of two ids the longer one is later, else the greater one.
     """
     names = {"platform": platform, "workspace": workspace, "channel": channel}
-    moved = transaction.insert(bookmarks).values(**names, message=message)
+    moved = insert(bookmarks).values(**names, message=message)
     there, new = bookmarks.c.message, moved.excluded.message
     transaction.run(
         moved.on_conflict_do_update(

@@ -1,9 +1,22 @@
 """Who may answer which message, and until when: the thread's row is the mutex."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Claim, Loss, Message, PostId, Reply, ThreadId
 from bot.errors import Superseded
@@ -12,11 +25,9 @@ from storage.database import Transaction
 from storage.rows import (
     IN_ORDER,
     OF_POST,
+    POST_PARTS,
     WITHIN,
-    as_post,
-    attached,
     in_thread,
-    of_post,
     reply_columns,
     thread_parts,
     to_attachment,
@@ -24,9 +35,8 @@ from storage.rows import (
     to_posts,
     to_reply,
     to_thread,
-    within,
 )
-from storage.tables import answers, calls, clean, messages, threads
+from storage.tables import answers, attachments, calls, clean, messages, threads
 
 NOT_OURS = "Somebody else answers this message now, or it has changed."
 
@@ -36,28 +46,61 @@ FARTHEST_SECONDS = 3000.0
 
 WORK = and_(messages.c.addressed, messages.c.settled_at.is_(None))
 
-HELD = select(threads).where(WITHIN).with_for_update()
+# What every claim and every write under one asks for is built once.
+# The thread's row is locked first by everybody who writes, so that nobody waits in a circle; with
+# the message's, so that PostgreSQL shows both as whoever was waited for has left them.
+HELD = (
+    select(*messages.c["key", "thread", *POST_PARTS, "author", "version", "allowed"])
+    .join(threads, threads.c.claimed == messages.c.key)
+    .where(WITHIN, threads.c.claim == bindparam("number"), messages.c.id == bindparam("said"))
+    .with_for_update(of=[threads, messages], key_share=True)
+)
 POSTED = select(messages).where(OF_POST)
+# That it is due at all is said once more, since only then SQLite takes the index of such threads.
+DUE = select(threads).where(
+    threads.c.due.is_not(None),
+    or_(threads.c.due <= bindparam("now"), threads.c.due > bindparam("never")),
+)
+# The longest-due thread, past those that others are taking at this moment.
+LONGEST_DUE = (
+    DUE.where(threads.c.platform.in_(bindparam("platforms", expanding=True)))
+    .order_by(threads.c.due, threads.c.key)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+THIS_IF_DUE = DUE.where(WITHIN).with_for_update()
+IN_VERSION = and_(answers.c.message == messages.c.key, answers.c.version == messages.c.version)
 NEXT = (
-    select(messages)
+    select(
+        messages,
+        exists().where(IN_VERSION).label("replied"),
+        exists()
+        .where(calls.c.thread == messages.c.thread, calls.c.outcome.is_(None))
+        .label("open"),
+    )
     .where(messages.c.thread == bindparam("thread_key"), WORK)
     .order_by(*IN_ORDER)
     .limit(1)
 )
-TAKE = (
-    update(threads)
-    .where(threads.c.key == bindparam("thread_key"))
-    .values(due=bindparam("until"), claim=bindparam("number"), claimed=bindparam("message_key"))
+CHANGE_THREAD = update(threads).where(threads.c.key == bindparam("thread_key"))
+CHANGE_MESSAGE = update(messages).where(messages.c.key == bindparam("message_key"))
+SETTLE = CHANGE_THREAD.values(
+    due=case(
+        (exists().where(messages.c.thread == threads.c.key, WORK), bindparam("now")), else_=None
+    )
 )
-COUNT_FAILURE = (
-    update(messages)
-    .where(messages.c.key == bindparam("message_key"))
-    .values(failures=messages.c.failures + 1)
+COUNT_FAILURE = CHANGE_MESSAGE.values(failures=messages.c.failures + 1)
+FORGIVE = CHANGE_MESSAGE.where(messages.c.failures > 0).values(failures=messages.c.failures - 1)
+RECORDED = (
+    select(answers).join(messages, IN_VERSION).where(messages.c.key == bindparam("message_key"))
 )
-RECORDED = select(answers).where(
-    answers.c.message == bindparam("message_key"), answers.c.version == bindparam("at_version")
+UNSAY = delete(answers).where(answers.c.message == bindparam("message_key"))
+SAY = insert(answers)
+FILES = (
+    select(attachments)
+    .where(attachments.c.message == bindparam("message_key"))
+    .order_by(attachments.c.position)
 )
-FILES = attached(messages.c.key == bindparam("message_key"))
 
 
 def claim(
@@ -65,17 +108,21 @@ def claim(
     platforms: Collection[str],
     thread: ThreadId | None,
     lease_seconds: float,
-) -> Claim | None:
-    """Takes the longest-due thread that has work; those that have none are due no more."""
+) -> tuple[Claim, Row[Any]] | None:
+    """Takes the longest-due thread that has work, with its message's row.
+
+    Those that have none are due no more.
+    """
     now = transaction.now()
-    never = now + max(FARTHEST_SECONDS, lease_seconds)
-    while found := transaction.first(due_thread(platforms, thread, now, never)):
+    times = {"now": now, "never": now + max(FARTHEST_SECONDS, lease_seconds)}
+    due = (LONGEST_DUE, {**times, "platforms": list(platforms)})
+    if thread is not None:
+        due = (THIS_IF_DUE, {**times, **in_thread(thread)})
+    while found := transaction.first(*due):
         message = transaction.first(NEXT, {"thread_key": found.key})
         if message is not None:
-            return take(transaction, found, message, now, now + lease_seconds)
-        transaction.run(
-            update(threads).where(threads.c.key == found.key).values(due=None, claimed=None)
-        )
+            return take(transaction, found, message, now, now + lease_seconds), message
+        release(transaction, found.key, due=None)
     return None
 
 
@@ -104,59 +151,43 @@ def renew(
 
 
 def held(transaction: Transaction, claim: Claim, *, any_version: bool = False) -> Row[Any]:
-    """The claimed message's row, its thread locked until the transaction ends; raises Superseded.
-
-    The thread's row is locked first by everybody who writes, so that nobody waits in a circle.
-    """
-    thread = transaction.first(HELD, in_thread(claim.message.thread))
-    if thread is None or thread.claim != claim.number or thread.claimed is None:
-        raise Superseded(NOT_OURS)
-    row = transaction.first(POSTED, as_post(claim.message))
-    if row is None or row.key != thread.claimed:
-        raise Superseded(NOT_OURS)
-    if not any_version and row.version != claim.version:
+    """What names the claimed message, locked until the transaction ends; raises Superseded."""
+    ours = {**in_thread(claim.message.thread), "number": claim.number, "said": claim.message.id}
+    row = transaction.first(HELD, ours)
+    if row is None or not (any_version or row.version == claim.version):
         raise Superseded(NOT_OURS)
     return row
 
 
 def record(transaction: Transaction, message: Row[Any], reply: Reply) -> None:
     """Stores the reply to this version; what was said to earlier versions is gone."""
-    transaction.run(delete(answers).where(answers.c.message == message.key))
+    transaction.run(UNSAY, {"message_key": message.key})
     row = {"message": message.key, "version": message.version, **reply_columns(reply)}
-    transaction.run(answers.insert(), row)
+    transaction.run(SAY, row)
 
 
 def posted(transaction: Transaction, claim: Claim, posts: Sequence[PostId]) -> None:
     """Notes the posts, also when the message has changed: its next answer goes into them."""
     message = held(transaction, claim, any_version=True)
-    transaction.run(
-        update(messages)
-        .where(messages.c.key == message.key)
-        .values(posts=[clean(post) for post in posts])
-    )
+    ids = [clean(post) for post in posts]
+    transaction.run(CHANGE_MESSAGE, {"message_key": message.key, "posts": ids})
 
 
 def settle(transaction: Transaction, claim: Claim) -> None:
     """Ends the work on the message; the thread is due at once where more is waiting."""
     message = held(transaction, claim)
     now = transaction.now()
-    transaction.run(update(messages).where(messages.c.key == message.key).values(settled_at=now))
-    more = transaction.first(
-        select(messages.c.key).where(messages.c.thread == message.thread, WORK).limit(1)
-    )
-    release(transaction, message, due=now if more is not None else None, touched=now)
+    transaction.run(CHANGE_MESSAGE, {"message_key": message.key, "settled_at": now})
+    settled = {"thread_key": message.thread, "claimed": None, "touched": now, "now": now}
+    transaction.run(SETTLE, settled)
 
 
 def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: bool) -> None:
     """Makes the thread due again after a bounded while; only a failure stays counted."""
     message = held(transaction, claim)
     if not failed:
-        transaction.run(
-            update(messages)
-            .where(messages.c.key == message.key, messages.c.failures > 0)
-            .values(failures=messages.c.failures - 1)
-        )
-    release(transaction, message, due=transaction.now() + min(delay, FARTHEST_SECONDS))
+        transaction.run(FORGIVE, {"message_key": message.key})
+    release(transaction, message.thread, due=transaction.now() + min(delay, FARTHEST_SECONDS))
 
 
 def take_back_all(transaction: Transaction) -> None:
@@ -166,34 +197,17 @@ def take_back_all(transaction: Transaction) -> None:
     )
 
 
-def due_thread(
-    platforms: Collection[str], thread: ThreadId | None, now: float, never: float
-) -> Select[Any]:
-    """The longest-due thread, past those that others are taking at this moment."""
-    # That it is due at all is said once more, since only then SQLite takes the index of such threads.
-    due = select(threads).where(
-        threads.c.due.is_not(None), or_(threads.c.due <= now, threads.c.due > never)
-    )
-    if thread is not None:
-        return due.where(within(thread)).with_for_update()
-    return (
-        due.where(threads.c.platform.in_(platforms))
-        .order_by(threads.c.due, threads.c.key)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-
-
 def take(
     transaction: Transaction, thread: Row[Any], message: Row[Any], now: float, until: float
 ) -> Claim:
     """Moves the due time past the lease, and counts the failure that this may become."""
     number = thread.claim + 1
-    here = {"thread_key": thread.key, "message_key": message.key}
-    transaction.run(TAKE, {**here, "until": until, "number": number})
-    transaction.run(COUNT_FAILURE, here)
-    money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
-    files = transaction.all(FILES, here)
+    taken = {"thread_key": thread.key, "due": until, "claim": number, "claimed": message.key}
+    transaction.run(CHANGE_THREAD, taken)
+    transaction.run(COUNT_FAILURE, {"message_key": message.key})
+    if message.open:
+        money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
+    files = transaction.all(FILES, {"message_key": message.key})
     return Claim(
         message=to_message(message, to_thread(thread), files),
         number=number,
@@ -202,7 +216,7 @@ def take(
         since=message.asked_at,
         stopped=message.stopped,
         until=until,
-        reply=recorded(transaction, message),
+        reply=recorded(transaction, message) if message.replied else None,
         posts=to_posts(message.posts),
         allowed=message.allowed == message.version,
         unseen=tuple(to_attachment(each) for each in files if not each.receipt),
@@ -211,16 +225,13 @@ def take(
 
 def recorded(transaction: Transaction, message: Row[Any]) -> Reply | None:
     """The reply to this version, if a claim before this one came so far."""
-    version = {"message_key": message.key, "at_version": message.version}
-    row = transaction.first(RECORDED, version)
+    row = transaction.first(RECORDED, {"message_key": message.key})
     return None if row is None else to_reply(row)
 
 
-def release(transaction: Transaction, message: Row[Any], **values: float | None) -> None:
+def release(transaction: Transaction, thread: int, *, due: float | None) -> None:
     """Lets go of the thread."""
-    transaction.run(
-        update(threads).where(threads.c.key == message.thread).values(claimed=None, **values)
-    )
+    transaction.run(CHANGE_THREAD, {"thread_key": thread, "claimed": None, "due": due})
 
 
 def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
@@ -233,10 +244,16 @@ def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
         )
         .join(threads, threads.c.key == messages.c.thread)
         # One by one, since for a list of names SQLite would walk through all threads.
-        .where(or_(*(of_post(each.message) for each in claims)))
+        .where(or_(*(and_(*named(each.message)) for each in claims)))
         .order_by(threads.c.key)
         .with_for_update(of=threads)
     )
+
+
+def named(message: Message) -> Iterator[ColumnElement[bool]]:
+    """The row of this message."""
+    parts = zip(POST_PARTS, post_key(message), strict=True)
+    return (messages.c[name] == part for name, part in parts)
 
 
 def post_key(message: Message) -> tuple[str, str, str, str]:

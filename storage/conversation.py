@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Row, bindparam, func, or_, select
 
 from bot.domain import Claim, Message, Reply, ThreadId, Turn
 from bot.errors import Superseded
@@ -13,19 +12,23 @@ from storage.claiming import NOT_OURS
 from storage.database import Transaction
 from storage.gallery import unnumbered
 from storage.rows import (
+    IN_ORDER,
+    OF_POST,
+    SHOWN,
+    THREAD_KEY,
+    UP_TO,
     WITHIN,
     File,
+    as_post,
     by_message,
     heads,
     in_thread,
-    of_post,
     to_message,
     to_picture,
     to_reply,
     to_thread,
     up_to,
     with_forms,
-    within,
 )
 from storage.tables import answers, messages, threads
 
@@ -38,16 +41,26 @@ ASKED = (
 )
 ASKED_BY_THEN = ASKED.where(messages.c.sent_at <= bindparam("moment"))
 ASKED_BY = ASKED_BY_THEN.where(messages.c.author == bindparam("person"))
+# Messages with what was said to them; an apology is no answer, and a command no part of it.
+ANSWERED = (
+    select(messages, answers.c.text.label("answer"))
+    .outerjoin(answers, (answers.c.message == messages.c.key) & answers.c.failed.is_(False))
+    .order_by(*IN_ORDER)
+)
+SAID = ANSWERED.where(
+    UP_TO, or_(messages.c.kind != "command", messages.c.id == bindparam("last_id"))
+)
+ALL_SAID = ANSWERED.where(messages.c.thread == THREAD_KEY, messages.c.kind != "command")
+ALL_SHOWN = with_forms(messages.c.thread == THREAD_KEY)
 
 
 def history(transaction: Transaction, claim: Claim) -> list[Turn]:
-    """What people and bot said up to the claimed message, oldest first, in three queries."""
-    last = transaction.first(select(messages).where(of_post(claim.message)))
-    if last is None:
+    """What people and bot said up to the claimed message, oldest first, in two queries."""
+    here = up_to(claim.message)
+    rows = transaction.all(SAID, here)
+    if not rows or rows[-1].id != claim.message.id:
         raise Superseded(NOT_OURS)
-    said = or_(messages.c.kind != "command", messages.c.key == last.key)
-    rows = transaction.all(with_answers(and_(up_to(last), said)))
-    files = transaction.all(with_forms(up_to(last)))
+    files = transaction.all(SHOWN, here)
     told = turns(rows, claim.message.thread, files, numbers={})
     # What was said to the question before it was asked anew is no part of what led to it.
     return told[:-1] if told and told[-1].role == "assistant" else told
@@ -55,24 +68,13 @@ def history(transaction: Transaction, claim: Claim) -> list[Turn]:
 
 def conversation(transaction: Transaction, thread: ThreadId) -> list[Turn]:
     """All that people and bot said, with the numbers that new pictures will get."""
-    here = transaction.first(select(threads).where(within(thread)))
-    if here is None:
+    last = transaction.first(select(threads.c.numbered).where(WITHIN), in_thread(thread))
+    if last is None:
         return []
-    said = messages.c.thread == here.key
-    rows = transaction.all(with_answers(and_(said, messages.c.kind != "command")))
-    files = transaction.all(with_forms(said))
-    numbers = {key: n for n, key in enumerate(unnumbered(files), start=here.numbered + 1)}
+    rows = transaction.all(ALL_SAID, in_thread(thread))
+    files = transaction.all(ALL_SHOWN, in_thread(thread))
+    numbers = {key: n for n, key in enumerate(unnumbered(files), start=last.numbered + 1)}
     return turns(rows, thread, files, numbers)
-
-
-def with_answers(condition: ColumnElement[bool]) -> Select[Any]:
-    """Messages with what was said to them; an apology is no answer."""
-    return (
-        select(messages, answers.c.text.label("answer"))
-        .outerjoin(answers, (answers.c.message == messages.c.key) & answers.c.failed.is_(False))
-        .where(condition)
-        .order_by(messages.c.sent_at, messages.c.id)
-    )
 
 
 def turns(
@@ -125,10 +127,11 @@ def reply(transaction: Transaction, message: Message) -> Reply | None:
         select(answers)
         .join(messages, messages.c.key == answers.c.message)
         .where(
-            of_post(message),
+            OF_POST,
             messages.c.settled_at.is_not(None),
             answers.c.version == messages.c.version,
-        )
+        ),
+        as_post(message),
     )
     return None if row is None else to_reply(row)
 

@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, CursorResult, Engine, Executable
+from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, Select
 from sqlalchemy import Row as SqlRow
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import Table
 
 from bot.errors import Outage
 from storage import faults, schema
@@ -72,28 +71,20 @@ class Transaction:
         """The first row, or None."""
         return self.connection.execute(statement, values).first()
 
-    def insert(self, table: Table) -> postgresql.Insert:
-        """An INSERT that knows ON CONFLICT, which both databases write alike."""
-        return insert(table, postgres=self.postgres)
+    def lock_rows(self, which: Select[Any], values: Mapping[str, object] | None = None) -> None:
+        """Keeps others from these rows until the end; SQLite has one writer anyway."""
+        if self.postgres:
+            self.all(which, values)
 
     def lock(self, *, key: int, shared: bool) -> None:
-        """Keeps those who write in a workspace and those who erase in it apart.
-
-        SQLite has one writer anyway.
-        """
+        """Keeps those who write in a workspace and those who erase in it apart."""
         if self.postgres:
             mode = "_shared" if shared else ""
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{mode}({key})")
 
 
-def insert(table: Table, *, postgres: bool) -> postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, before it is known in which transaction."""
-    if postgres:
-        return postgresql.insert(table)
-    # The two classes have the same methods; naming one spares every caller a union.
-    return sqlite.insert(table)  # type: ignore[return-value]
-
-
+# An INSERT that knows ON CONFLICT: both databases write it alike, and both dialects read this one.
+insert = postgresql.insert
 POSTGRES_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 

@@ -23,8 +23,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from bot.domain import Message, PostId, Scope
 from storage import money, retention
 from storage.claiming import WORK
-from storage.database import Transaction
-from storage.rows import IN_ORDER
+from storage.database import Transaction, insert
+from storage.rows import IN_ORDER, or_all
 from storage.tables import (
     attachments,
     bookmarks,
@@ -46,11 +46,11 @@ T = TypeVar("T")
 # Whoever is answering has heard of the change by then.
 QUIET_SECONDS = 3.0
 # The tombstones over a post; built once, since every message asks for them.
-STONES = select(tombstones).where(
-    *(
-        tombstones.c[name].in_(bindparam(name, expanding=True))
-        for name in ("platform", "workspace", "channel", "message", "root", "attachment")
-    )
+STONES = select(*tombstones.c["message", "attachment", "erased_at"]).where(
+    tombstones.c.platform == bindparam("platform"),
+    tombstones.c.workspace == bindparam("workspace"),
+    *(or_all(tombstones.c[name], name) for name in ("channel", "message", "root")),
+    tombstones.c.attachment.in_(bindparam("attachments", expanding=True)),
 )
 # What names a thread, in every table that has it.
 PLACE = ("platform", "workspace", "channel", "root")
@@ -65,12 +65,12 @@ def survivor(transaction: Transaction, message: Message) -> Message | None:
     transaction.lock(key=lock_key(place.platform, place.workspace), shared=True)
     # Where there are no threads, a conversation bears the name of its first message.
     names = {
-        "platform": [place.platform],
-        "workspace": [place.workspace],
-        "channel": ["", place.channel],
-        "message": ["", message.id],
-        "root": ["", place.root or message.id],
-        "attachment": ["", *(each.id for each in message.attachments)],
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "channel": place.channel,
+        "message": message.id,
+        "root": place.root or message.id,
+        "attachments": ["", *(each.id for each in message.attachments)],
     }
     found = transaction.all(STONES, names)
     dead = {each.attachment for each in found}
@@ -268,7 +268,7 @@ def bury(transaction: Transaction, scopes: Sequence[Scope], erased_at: float) ->
     """Writes the tombstones, or moves those that are there to the newest time."""
     if not scopes:
         return
-    stone = transaction.insert(tombstones)
+    stone = insert(tombstones)
     transaction.run(
         stone.on_conflict_do_update(
             index_elements=list(names_of(scopes[0])),
@@ -328,12 +328,8 @@ def picture_keys(transaction: Transaction, which: ColumnElement[bool]) -> list[i
 
 def lock_threads(transaction: Transaction, keys: Sequence[int] | Select[Any]) -> None:
     """Locks threads before anything in them, in one order, so that nobody waits in a circle."""
-    transaction.all(
-        select(threads.c.key)
-        .where(threads.c.key.in_(keys))
-        .order_by(threads.c.key)
-        .with_for_update()
-    )
+    in_order = select(threads.c.key).where(threads.c.key.in_(keys)).order_by(threads.c.key)
+    transaction.lock_rows(in_order.with_for_update())
 
 
 def chunks(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:

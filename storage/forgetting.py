@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from sqlalchemy import and_, delete, select, true
+from sqlalchemy import and_, delete, select
 
 from bot.domain import Post, Scope, ThreadId
 from storage.database import Transaction
 from storage.erasure import bury, erase_messages, lock_key, lock_threads, part_of
-from storage.rows import IN_ORDER, to_thread, within
+from storage.rows import IN_ORDER, to_thread
 from storage.tables import buttons, calls, messages, threads, votes
 
 # What a person has us forget still stands on its platform, and a question in an old thread reads
@@ -26,12 +26,10 @@ def forget(
     transaction.lock(key=lock_key(platform, workspace), shared=False)
     transaction.scrub = True
     now = transaction.now()
-    said = and_(
-        messages.c.platform == platform,
-        messages.c.workspace == workspace,
-        messages.c.author == person,
-        true() if thread is None else within(thread),
-    )
+    whole = here = Scope(platform, workspace)
+    if thread is not None:
+        here = replace(whole, channel=thread.channel, root=thread.root)
+    said = and_(messages.c.author == person, *part_of(threads, here))
     lock_threads(transaction, select(messages.c.thread).join(threads).where(said))
     doomed = transaction.all(
         select(
@@ -42,14 +40,11 @@ def forget(
         .where(said)
         .order_by(threads.c.key, *IN_ORDER)
     )
-    here = Scope(platform, workspace)
-    stones = [replace(here, channel=each.channel, message=each.id) for each in doomed]
+    stones = [replace(whole, channel=each.channel, message=each.id) for each in doomed]
     bury(transaction, stones, now + FORGOTTEN_SECONDS)
     erase_messages(transaction, doomed, now)
     if thread is None:
-        forget_votes(transaction, here, person)
-    else:
-        here = replace(here, channel=thread.channel, root=thread.root)
+        forget_votes(transaction, whole, person)
     # The buttons under cards that only they saw: they may hold a question.
     transaction.run(delete(buttons).where(buttons.c.person == person, *part_of(buttons, here)))
     return tuple(Post(to_thread(each), post) for each in doomed for post in each.posts)

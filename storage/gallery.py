@@ -5,28 +5,31 @@ from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, select, update
 
 from bot.domain import Image, ImageKey, Mark, Message, Picture, ThreadId
 from bot.errors import PictureUnseen
 from storage import erasure
-from storage.database import Transaction
+from storage.database import Transaction, insert
 from storage.rows import (
+    IN_ORDER,
     LARGEST,
-    File,
+    LOCKED,
+    SHOWN,
+    UP_TO,
     by_message,
     heads,
+    in_thread,
     to_message,
     to_picture,
     up_to,
-    with_forms,
-    within,
 )
-from storage.tables import attachments, clean, forms, messages, pictures, threads
+from storage.tables import attachments, forms, messages, pictures, threads
 
 # Built once: a follow-up loads its pictures one by one, and building this took a third of the time.
+IMAGE_PARTS = [each.name for each in fields(ImageKey)]
 BYTES = select(pictures.c.data).where(
-    *(pictures.c[each.name] == bindparam(each.name) for each in fields(ImageKey))
+    *(pictures.c[name] == bindparam(name) for name in IMAGE_PARTS)
 )
 # An attachment that has a form made of this file, and all parts of that.
 DONOR = (
@@ -45,60 +48,91 @@ DONATED = (
     .where(forms.c.attachment == DONOR.scalar_subquery(), forms.c.form == bindparam("named"))
     .order_by(forms.c.part)
 )
+# What every look at a picture asks for.
+BROUGHT = (
+    select(messages)
+    .where(UP_TO, exists().where(attachments.c.message == messages.c.key))
+    .order_by(*IN_ORDER)
+)
+NUMBERED = (
+    update(threads)
+    .where(threads.c.key == bindparam("thread_key"))
+    .values(numbered=threads.c.numbered + bindparam("more"))
+    .returning(threads.c.numbered)
+)
+GIVE_NUMBER = update(attachments).where(attachments.c.key == bindparam("attachment_key"))
+OF_NUMBER = and_(
+    attachments.c.thread == bindparam("thread_key"), attachments.c.number == bindparam("at_number")
+)
+CHANGE = update(attachments).where(OF_NUMBER).returning(attachments.c.key)
+OWN = (
+    select(forms)
+    .join(attachments, attachments.c.key == forms.c.attachment)
+    .where(OF_NUMBER, forms.c.form == bindparam("named"))
+    .order_by(forms.c.part)
+)
+REPLACE = (
+    delete(forms)
+    .where(forms.c.attachment == bindparam("of"), forms.c.form == bindparam("named"))
+    .returning(forms.c.picture)
+)
+ADD = insert(forms)
+# The key of a stored form; the row of the same bytes stays, and nobody erases it meanwhile.
+STORE = (
+    insert(pictures)
+    .on_conflict_do_update(index_elements=IMAGE_PARTS, set_={"size": pictures.c.size})
+    .returning(pictures.c.key)
+)
 GONE = "it is no longer kept; post it again"
 DAMAGED = "its stored copy is damaged; post it again"
 
 
-def numbered(transaction: Transaction, message: Row[Any], thread: ThreadId) -> list[Picture]:
+def numbered(transaction: Transaction, held: Row[Any], message: Message) -> list[Picture]:
     """The pictures up to this message by number; those without one get the next."""
-    rows = transaction.all(with_forms(up_to(message)))
-    if give_numbers(transaction, message.thread, rows):
-        rows = transaction.all(with_forms(up_to(message)))
+    here = up_to(message)
+    rows = transaction.all(SHOWN, here)
+    if not rows:
+        return []
+    new = give_numbers(transaction, held.thread, rows)
     files = by_message(rows)
-    known = messages_of(transaction, message, thread, files)
-    found = [to_picture(each, known[key]) for key in known for each in files[key]]
+    found = []
+    for row in transaction.all(BROUGHT, here):
+        brought = files[row.key]
+        theirs = to_message(row, message.thread, heads(brought))
+        found += [to_picture(each, theirs, new.get(each[0].key)) for each in brought]
     return sorted(found, key=lambda each: each.number)
 
 
 def keep(transaction: Transaction, message: Row[Any], number: int, images: Sequence[Image]) -> None:
     """Stores a form and shows it; a picture that was deleted meanwhile stays deleted."""
-    before = of_number(transaction, message, number)
-    if before is None:
-        return
+    keys = [store(transaction, message, each) for each in images]
     first = images[0]
     parts = [
         {
-            "attachment": before.key,
-            "form": clean(first.form),
+            "form": first.form,
             "part": part,
-            "picture": store(transaction, message, each),
-            "source": clean(first.source),
-            "receipt": clean(first.receipt),
+            "picture": key,
+            "source": first.source,
+            "receipt": first.receipt,
             "original_width": first.original_width,
             "original_height": first.original_height,
         }
-        for part, each in enumerate(images)
+        for part, key in enumerate(keys)
     ]
-    add_form(transaction, before.key, parts)
+    if not add_form(transaction, message, number, parts):
+        erasure.drop_pictures(transaction, keys)
 
 
 def recall(
     transaction: Transaction, message: Row[Any], number: int, form: str, source: str
 ) -> bool:
     """Whether a form that is there already is shown from now on."""
-    attachment = of_number(transaction, message, number)
-    if attachment is None:
-        return False
-    own = select(forms).where(forms.c.attachment == attachment.key, forms.c.form == form)
-    parts = transaction.all(own.order_by(forms.c.part))
+    own = {"thread_key": message.thread, "at_number": number, "named": form}
+    parts = transaction.all(OWN, own)
     if parts:
-        show(transaction, attachment.key, dict(parts[0]._mapping))
-        return True
-    copied = of_same_file(transaction, message, form, source)
-    if copied:
-        rows = [{**each._mapping, "attachment": attachment.key} for each in copied]
-        add_form(transaction, attachment.key, rows)
-    return bool(copied)
+        return show(transaction, message, number, dict(parts[0]._mapping)) is not None
+    rows = [dict(each._mapping) for each in of_same_file(transaction, message, form, source)]
+    return bool(rows) and add_form(transaction, message, number, rows)
 
 
 def of_same_file(
@@ -123,32 +157,49 @@ def of_file(place: ThreadId | Row[Any], source: str, form: str) -> dict[str, str
     }
 
 
-def add_form(transaction: Transaction, attachment: int, parts: Sequence[Mapping[str, Any]]) -> None:
-    """Shows a form in the place of one of the same name, whose bytes may go."""
-    same = (forms.c.attachment == attachment, forms.c.form == parts[0]["form"])
-    replaced = transaction.run(delete(forms).where(*same).returning(forms.c.picture))
-    before = [each.picture for each in replaced]
-    transaction.run(insert(forms), list(parts))
-    show(transaction, attachment, parts[0])
-    erasure.drop_pictures(transaction, before)
+def add_form(
+    transaction: Transaction, message: Row[Any], number: int, parts: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Shows a form in the place of one of the same name, whose bytes may go.
+
+    False where the picture is gone.
+    """
+    attachment = show(transaction, message, number, parts[0])
+    if attachment is None:
+        return False
+    replaced = transaction.run(REPLACE, {"of": attachment, "named": parts[0]["form"]}).all()
+    transaction.run(ADD, [{**each, "attachment": attachment} for each in parts])
+    erasure.drop_pictures(transaction, [each.picture for each in replaced])
+    return True
 
 
-def show(transaction: Transaction, attachment: int, first: Mapping[str, Any]) -> None:
+def show(
+    transaction: Transaction, message: Row[Any], number: int, first: Mapping[str, Any]
+) -> int | None:
     """Takes a form into use, by the row of its first part."""
     names = ("picture", "receipt", "original_width", "original_height")
-    transaction.run(
-        update(attachments)
-        .where(attachments.c.key == attachment)
-        .values({name: first[name] for name in names})
-    )
+    return change(transaction, message, number, {name: first[name] for name in names})
+
+
+def note(transaction: Transaction, message: Row[Any], number: int, receipt: str) -> None:
+    """Notes what became of a picture that is not kept."""
+    change(transaction, message, number, {"receipt": receipt})
+
+
+def change(
+    transaction: Transaction, message: Row[Any], number: int, values: Mapping[str, object]
+) -> int | None:
+    """Changes a picture in the message's thread; the key of its attachment, None where it is gone."""
+    here = {"thread_key": message.thread, "at_number": number}
+    key: int | None = transaction.run(CHANGE, {**here, **values}).scalar()
+    return key
 
 
 def mark(
     transaction: Transaction, thread: ThreadId, numbers: Collection[int], wanted: Mark
 ) -> list[int]:
     """The numbers that have the mark now."""
-    key = select(threads.c.key).where(within(thread)).with_for_update()
-    there = transaction.first(key)
+    there = transaction.first(LOCKED, in_thread(thread))
     return [] if there is None else mark_in(transaction, there.key, numbers, wanted)
 
 
@@ -166,15 +217,6 @@ def mark_in(
     return sorted(each.number for each in transaction.run(marked))
 
 
-def note(transaction: Transaction, message: Row[Any], number: int, receipt: str) -> None:
-    """Notes what became of a picture that is not kept."""
-    transaction.run(
-        update(attachments)
-        .where(attachments.c.thread == message.thread, attachments.c.number == number)
-        .values(receipt=receipt)
-    )
-
-
 def load(transaction: Transaction, key: ImageKey) -> bytes:
     """The bytes under this name, which are what the name says."""
     row = transaction.first(BYTES, asdict(key))
@@ -186,34 +228,19 @@ def load(transaction: Transaction, key: ImageKey) -> bytes:
     return data
 
 
-def messages_of(
-    transaction: Transaction,
-    last: Row[Any],
-    thread: ThreadId,
-    files: Mapping[int, Sequence[File]],
-) -> dict[int, Message]:
-    """The messages up to the last one that brought something, by key."""
-    return {
-        each.key: to_message(each, thread, heads(files[each.key]))
-        for each in transaction.all(select(messages).where(up_to(last)))
-        if each.key in files
-    }
-
-
-def give_numbers(transaction: Transaction, thread: int, rows: Sequence[Row[Any]]) -> bool:
-    """Numbers attachments on from the last number ever given; whether there were any to number."""
+def give_numbers(
+    transaction: Transaction, thread: int, rows: Sequence[Row[Any]]
+) -> Mapping[int, int]:
+    """Numbers attachments on from the last number ever given; what was given, by their keys."""
     new = unnumbered(rows)
     if not new:
-        return False
-    last = transaction.run(
-        update(threads)
-        .where(threads.c.key == thread)
-        .values(numbered=threads.c.numbered + len(new))
-        .returning(threads.c.numbered)
-    ).scalar_one()
-    for number, key in enumerate(new, start=last - len(new) + 1):
-        transaction.run(update(attachments).where(attachments.c.key == key).values(number=number))
-    return True
+        return {}
+    more = {"thread_key": thread, "more": len(new)}
+    last = transaction.run(NUMBERED, more).scalar_one()
+    given = dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
+    pairs = [{"attachment_key": key, "number": number} for key, number in given.items()]
+    transaction.run(GIVE_NUMBER, pairs)
+    return given
 
 
 def unnumbered(rows: Sequence[Row[Any]]) -> list[int]:
@@ -221,38 +248,17 @@ def unnumbered(rows: Sequence[Row[Any]]) -> list[int]:
     return [each.key for each in rows if each.number is None]
 
 
-def of_number(transaction: Transaction, message: Row[Any], number: int) -> Row[Any] | None:
-    """The attachment with this number in the message's thread."""
-    return transaction.first(
-        select(attachments).where(
-            attachments.c.thread == message.thread, attachments.c.number == number
-        )
-    )
-
-
 def store(transaction: Transaction, message: Row[Any], image: Image) -> int:
-    """The key of the stored form; its bytes are written only where nobody brought them before."""
-    name = {
+    """The key of the stored form."""
+    row = {
         "platform": message.platform,
         "workspace": message.workspace,
         "digest": image.digest,
         "form": image.form,
+        "media_type": image.media_type,
+        "width": image.width,
+        "height": image.height,
+        "size": len(image.data),
+        "data": image.data,
     }
-    there = select(pictures.c.key).where(*(pictures.c[each] == name[each] for each in name))
-    known = transaction.first(there)
-    if known is not None:
-        return int(known.key)
-    return int(
-        transaction.run(
-            transaction.insert(pictures)
-            .values(
-                **name,
-                media_type=image.media_type,
-                width=image.width,
-                height=image.height,
-                size=len(image.data),
-                data=image.data,
-            )
-            .returning(pictures.c.key)
-        ).scalar_one()
-    )
+    return int(transaction.run(STORE, row).scalar_one())

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Row, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Boolean, Row, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import (
@@ -20,9 +20,9 @@ from bot.domain import (
     UsageRow,
 )
 from bot.errors import BudgetSpent, Superseded
-from storage.database import Transaction
-from storage.rows import LARGEST, within
-from storage.tables import budgets, calls, reservations, threads, votes
+from storage.database import Transaction, insert
+from storage.rows import LARGEST, LOCKED, THREAD_KEY, in_thread, or_all
+from storage.tables import budgets, calls, reservations, votes
 
 NANO = Decimal(1_000_000_000)
 # Three of these still fit a BIGINT when they are added up; it is two billion dollars.
@@ -35,16 +35,40 @@ SPENT = (
 )
 # Built once, since every question needs them.
 OPEN = insert(calls).returning(calls.c.key)
-RAISE = (
-    update(budgets)
+NEW = insert(budgets)
+RAISE = NEW.on_conflict_do_update(
+    index_elements=["platform", "workspace", "scope", "subject", "period"],
+    set_={"cap": NEW.excluded.cap, "reserved": budgets.c.reserved + NEW.excluded.reserved},
+    where=or_(
+        bindparam("past", type_=Boolean()),
+        budgets.c.settled + budgets.c.reserved + NEW.excluded.reserved <= NEW.excluded.cap,
+    ),
+).returning(budgets.c.key)
+RESERVE = insert(reservations)
+CALL = (
+    select(calls)
     .where(
-        budgets.c.key == bindparam("budget"),
-        or_(
-            bindparam("past", type_=Boolean()),
-            budgets.c.settled + budgets.c.reserved + bindparam("more") <= budgets.c.cap,
-        ),
+        calls.c.key == bindparam("call_key"),
+        calls.c.platform == bindparam("in_platform"),
+        calls.c.workspace == bindparam("in_workspace"),
+        # A workspace that left took the names with it.
+        or_all(calls.c.channel, "in_channel"),
+        calls.c.claim == bindparam("number"),
     )
-    .values(reserved=budgets.c.reserved + bindparam("more"))
+    .with_for_update()
+)
+CHANGE_CALL = update(calls).where(calls.c.key == bindparam("call_key"))
+HELD_IN = select(reservations.c.budget).where(reservations.c.call == bindparam("of_call"))
+LOCK_BUDGETS = (
+    select(budgets.c.key).where(budgets.c.key.in_(HELD_IN)).order_by(*IN_ORDER).with_for_update()
+)
+BOOK = (
+    update(budgets)
+    .where(budgets.c.key.in_(HELD_IN))
+    .values(
+        reserved=budgets.c.reserved - bindparam("released"),
+        settled=budgets.c.settled + bindparam("more"),
+    )
 )
 UNKNOWN_CALL = "This call is not one of this claim's."
 
@@ -71,11 +95,10 @@ def attempt(transaction: Transaction, claim: Claim, message: Row[Any], call: Cal
         "possibly_charged": False,
     }
     number = transaction.run(OPEN, row).scalar_one()
-    if reserve:
-        unique = {(each.scope, each.subject, each.period): each for each in call.budgets}
-        for _, budget in sorted(unique.items()):
-            held = hold(transaction, message, budget, reserve, allowed=is_allowed(message))
-            transaction.run(insert(reservations), {"call": number, "budget": held})
+    unique = {(each.scope, each.subject, each.period): each for each in call.budgets}
+    if reserve and unique:
+        held = [hold(transaction, message, each, reserve) for _, each in sorted(unique.items())]
+        transaction.run(RESERVE, [{"call": number, "budget": budget} for budget in held])
     return int(number)
 
 
@@ -89,7 +112,7 @@ def left(transaction: Transaction, place: ThreadId, wanted: Sequence[Budget]) ->
     return [free(transaction, place, each) for each in wanted]
 
 
-def free(transaction: Transaction, place: ThreadId, budget: Budget) -> Decimal:
+def free(transaction: Transaction, place: ThreadId | Row[Any], budget: Budget) -> Decimal:
     """What one budget has still free; it may be less than nothing."""
     row = transaction.first(
         select(budgets.c.settled + budgets.c.reserved).where(
@@ -111,28 +134,20 @@ def names_of(place: ThreadId | Row[Any], budget: Budget) -> dict[str, str]:
     }
 
 
-def hold(
-    transaction: Transaction,
-    message: Row[Any],
-    budget: Budget,
-    reserve: int,
-    *,
-    allowed: bool,
-) -> int:
+def hold(transaction: Transaction, message: Row[Any], budget: Budget, reserve: int) -> int:
     """Reserves in one budget, with the cap that holds now, or past it where that is allowed.
 
     Raises BudgetSpent: the transaction that it breaks takes back what was reserved elsewhere.
     """
     cap = nanos(budget.cap, ROUND_HALF_EVEN) or 0
-    names = names_of(message, budget)
-    new = transaction.insert(budgets)
-    known = new.on_conflict_do_update(index_elements=list(names), set_={"cap": new.excluded.cap})
-    row = {**names, "cap": cap, "settled": 0, "reserved": 0}
-    before = transaction.run(known.returning(budgets), row).one()
-    raised = transaction.run(RAISE, {"budget": before.key, "more": reserve, "past": allowed})
-    if raised.rowcount == 1:
-        return int(before.key)
-    left = dollars(max(0, cap - before.settled - before.reserved))
+    past = is_allowed(message)
+    if past or reserve <= cap:
+        row = {"cap": cap, "settled": 0, "reserved": reserve, "past": past}
+        raised = {**names_of(message, budget), **row}
+        held: int | None = transaction.run(RAISE, raised).scalar()
+        if held is not None:
+            return held
+    left = max(Decimal(0), free(transaction, message, budget))
     raise BudgetSpent(
         SPENT.format(
             scope=budget.scope, period=budget.period, left=plain(left), most=plain(dollars(reserve))
@@ -193,8 +208,7 @@ def give_up_on_open_calls(transaction: Transaction, which: ColumnElement[bool], 
 
 def thread_spent(transaction: Transaction, thread: ThreadId) -> Spent:
     """What the calls of a thread have cost."""
-    key = select(threads.c.key).where(within(thread)).scalar_subquery()
-    row = transaction.first(select(*SUMS).where(calls.c.thread == key, COUNTED))
+    row = transaction.first(OF_THREAD, in_thread(thread))
     assert row is not None
     return to_spent(row)
 
@@ -232,20 +246,9 @@ def page(
 
 def call_of(transaction: Transaction, claim: Claim, number: int) -> Row[Any]:
     """The row of a call that this claim made; also when its message was erased since."""
-    place = claim.message.thread
-    transaction.first(select(threads.c.key).where(within(place)).with_for_update())
-    row = transaction.first(
-        select(calls)
-        .where(
-            calls.c.key == number,
-            calls.c.platform == place.platform,
-            calls.c.workspace == place.workspace,
-            # A workspace that left took the names with it.
-            calls.c.channel.in_((place.channel, "")),
-            calls.c.claim == claim.number,
-        )
-        .with_for_update()
-    )
+    here = in_thread(claim.message.thread)
+    transaction.lock_rows(LOCKED, here)
+    row = transaction.first(CALL, {**here, "call_key": number, "number": claim.number})
     if row is None:
         raise Superseded(UNKNOWN_CALL)
     return row
@@ -261,21 +264,8 @@ def book(transaction: Transaction, call: Row[Any], *, cost: int) -> None:
     """Moves the call in its budgets from what it stands at to what it cost."""
     reserve = call.reserve or 0
     released, settled = (reserve, cost) if call.outcome is None else (0, cost - reserve)
-    held_in = (
-        select(budgets.c.key)
-        .join(reservations, reservations.c.budget == budgets.c.key)
-        .where(reservations.c.call == call.key)
-        .order_by(*IN_ORDER)
-    )
-    for each in transaction.all(held_in):
-        transaction.run(
-            update(budgets)
-            .where(budgets.c.key == each.key)
-            .values(
-                reserved=budgets.c.reserved - released,
-                settled=budgets.c.settled + settled,
-            )
-        )
+    transaction.lock_rows(LOCK_BUDGETS, {"of_call": call.key})
+    transaction.run(BOOK, {"of_call": call.key, "released": released, "more": settled})
 
 
 def finish(
@@ -283,9 +273,7 @@ def finish(
 ) -> None:
     """Writes how a call ended."""
     ended_at = transaction.now() if now is None else now
-    transaction.run(
-        update(calls).where(calls.c.key == call.key).values(ended_at=ended_at, **columns)
-    )
+    transaction.run(CHANGE_CALL, {"call_key": call.key, "ended_at": ended_at, **columns})
 
 
 def nanos(amount: Decimal | None, rounding: str) -> int | None:
@@ -341,6 +329,7 @@ SUMS = (
     total(voted(good=True)).label("up"),
     total(voted(good=False)).label("down"),
 )
+OF_THREAD = select(*SUMS).where(calls.c.thread == THREAD_KEY, COUNTED)
 
 
 def to_spent(row: Row[Any]) -> Spent:

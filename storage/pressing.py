@@ -5,21 +5,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Action, Chance, Claim, Mark, Offer, Person, Pressed, ThreadId
 from storage import gallery
 from storage.claiming import held, recorded
-from storage.database import Transaction
-from storage.rows import to_thread, within
-from storage.tables import buttons, calls, clean, messages, threads, votes
+from storage.database import Transaction, insert
+from storage.rows import WITHIN, in_thread, to_thread
+from storage.tables import buttons, calls, messages, threads, votes
 
 TOKEN_BYTES = 16  # more than anybody can guess
 CARD_SECONDS = 86_400.0  # how long a card may be acted on
 NOTING_SECONDS = 3.0  # for whoever has just posted an answer to note where
 MANY_DIGITS = 10  # more pictures than any thread has
 MARKS: frozenset[Mark] = frozenset(get_args(Mark)) - {""}
+
+# Built once, since every claim offers to stop it.
+OFFER_AGAIN = (
+    update(buttons)
+    .where(
+        *(
+            buttons.c[name] == bindparam(f"has_{name}")
+            for name in ("message", "action", "value", "person")
+        )
+    )
+    .returning(buttons.c.token)
+)
+ADD = insert(buttons)
+LOCK = select(threads.c.key).where(threads.c.key == bindparam("thread_key")).with_for_update()
 
 
 def offer(
@@ -38,18 +52,14 @@ def token_for(
     names = {
         "message": message.key,
         "action": chance.action,
-        "value": clean(chance.value),
+        "value": chance.value,
         "person": "" if chance.anybody else message.author,
     }
     holds = {"version": message.version, "expires": expires}
-    known = transaction.run(
-        update(buttons)
-        .where(*(buttons.c[name] == names[name] for name in names))
-        .values(**holds)
-        .returning(buttons.c.token)
-    ).first()
+    here = {f"has_{name}": value for name, value in names.items()}
+    known: str | None = transaction.run(OFFER_AGAIN, {**here, **holds}).scalar()
     if known is not None:
-        return str(known.token)
+        return known
     place = claim.message.thread
     return add(transaction, place, {**names, **holds, "thread": message.thread}, message.id)
 
@@ -63,7 +73,7 @@ def offer_card(
     question: str,
 ) -> str:
     """A token under a card, which goes with the thread and the message that it is about."""
-    thread = transaction.first(select(threads.c.key).where(within(place)))
+    thread = transaction.first(select(threads.c.key).where(WITHIN), in_thread(place))
     message = transaction.first(select(messages.c.key).where(of_question(place, question)))
     row = {
         "thread": None if thread is None else thread.key,
@@ -91,13 +101,14 @@ def offered(transaction: Transaction, token: str) -> Offer | None:
 
 
 def with_stop(
-    transaction: Transaction, claim: Claim | None, retention_seconds: float
+    transaction: Transaction, taken: tuple[Claim, Row[Any]] | None, retention_seconds: float
 ) -> Claim | None:
     """The claim with the token that stops it."""
-    if claim is None:
+    if taken is None:
         return None
-    (token,) = offer(transaction, claim, [Chance("stop")], retention_seconds)
-    return replace(claim, stop=token)
+    claim, message = taken
+    expires = claim.until + retention_seconds
+    return replace(claim, stop=token_for(transaction, claim, message, Chance("stop"), expires))
 
 
 def press(transaction: Transaction, token: str, person: Person) -> Pressed:
@@ -108,7 +119,7 @@ def press(transaction: Transaction, token: str, person: Person) -> Pressed:
     if not may(button, person):
         return "stranger"
     # The thread's row is locked first by everybody who writes.
-    transaction.first(select(threads.c.key).where(threads.c.key == button.thread).with_for_update())
+    transaction.lock_rows(LOCK, {"thread_key": button.thread})
     return DOES[button.action](transaction, button, person)
 
 
@@ -166,7 +177,7 @@ def vote(transaction: Transaction, button: Row[Any], person: Person) -> Pressed:
         return "late"
     good = button.action == "up"
     transaction.run(
-        transaction.insert(votes)
+        insert(votes)
         .values(call=call.key, person=person.id, good=good)
         .on_conflict_do_update(index_elements=["call", "person"], set_={"good": good})
     )
@@ -259,15 +270,12 @@ def of_question(place: ThreadId, question: str) -> ColumnElement[bool]:
 def add(transaction: Transaction, place: ThreadId, row: Mapping[str, object], question: str) -> str:
     """Writes a button and returns its token."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    transaction.run(
-        buttons.insert().values(
-            token=token,
-            platform=place.platform,
-            workspace=place.workspace,
-            channel=place.channel,
-            root=place.root,
-            question=question,
-            **row,
-        )
-    )
+    where = {
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "channel": place.channel,
+        "root": place.root,
+        "question": question,
+    }
+    transaction.run(ADD, {"token": token, **where, **row})
     return token

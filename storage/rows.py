@@ -6,7 +6,7 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, select, tuple_
+from sqlalchemy import Double, Row, Select, and_, bindparam, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import (
@@ -22,7 +22,7 @@ from bot.domain import (
 )
 from bot.errors import PermanentError
 from storage.faults import UNFIT
-from storage.tables import attachments, clean, forms, messages, pictures, threads
+from storage.tables import Words, attachments, clean, forms, messages, pictures, threads
 
 # Whole numbers that both databases hold; what a platform claims beyond that says nothing.
 LARGEST = 2**53
@@ -32,35 +32,27 @@ THREAD_PARTS = ("platform", "workspace", "channel", "root")
 POST_PARTS = ("platform", "workspace", "channel", "id")
 
 
-def within(thread: ThreadId) -> ColumnElement[bool]:
-    """The row of this thread."""
-    return and_(
-        threads.c.platform == thread.platform,
-        threads.c.workspace == thread.workspace,
-        threads.c.channel == thread.channel,
-        threads.c.root == thread.root,
-    )
-
-
-def of_post(message: Message) -> ColumnElement[bool]:
-    """The row of this message, whichever thread it is known in."""
-    return and_(
-        messages.c.platform == message.thread.platform,
-        messages.c.workspace == message.thread.workspace,
-        messages.c.channel == message.thread.channel,
-        messages.c.id == message.id,
-    )
-
-
-# The same two with names to be filled in: a statement that is built once is twice as fast.
+# Conditions with names to be filled in: a statement that is built once is twice as fast.
+# The row of a thread; of a message, whichever thread it is known in; of what hangs on a thread.
 WITHIN = and_(*(threads.c[name] == bindparam(f"in_{name}") for name in THREAD_PARTS))
 OF_POST = and_(*(messages.c[name] == bindparam(f"post_{name}") for name in POST_PARTS))
+LOCKED = select(threads.c.key).where(WITHIN).with_for_update()
+THREAD_KEY = select(threads.c.key).where(WITHIN).scalar_subquery()
+# The messages of a thread up to and with one, in the thread's order.
+UP_TO = and_(
+    messages.c.thread == THREAD_KEY,
+    tuple_(*IN_ORDER)
+    <= tuple_(bindparam("last_at", type_=Double), bindparam("last_id", type_=Words)),
+)
 
 
 def in_thread(thread: ThreadId) -> dict[str, str]:
     """What to fill into `WITHIN`."""
     return {
-        f"in_{name}": value for name, value in zip(THREAD_PARTS, thread_parts(thread), strict=True)
+        "in_platform": thread.platform,
+        "in_workspace": thread.workspace,
+        "in_channel": thread.channel,
+        "in_root": thread.root,
     }
 
 
@@ -75,12 +67,14 @@ def as_post(message: Message) -> dict[str, str]:
     }
 
 
-def up_to(row: Row[Any]) -> ColumnElement[bool]:
-    """The messages of a thread up to and with this one, in the thread's order."""
-    return and_(
-        messages.c.thread == row.thread,
-        tuple_(*IN_ORDER) <= tuple_(row.sent_at, row.id),
-    )
+def up_to(message: Message) -> dict[str, object]:
+    """What to fill into `UP_TO`."""
+    return {**in_thread(message.thread), "last_at": message.sent_at, "last_id": message.id}
+
+
+def or_all(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """A place that is either named, or left empty and so stands for all."""
+    return column.in_(["", bindparam(name, type_=Words)])
 
 
 def tidy(message: Message) -> Message:
@@ -192,21 +186,11 @@ def to_attachment(row: Row[Any]) -> Attachment:
     )
 
 
-def attached(condition: ColumnElement[bool]) -> Select[Any]:
-    """Attachments of messages, in the thread's order."""
-    return (
-        select(attachments)
-        .join(messages, messages.c.key == attachments.c.message)
-        .where(condition)
-        .order_by(*IN_ORDER, attachments.c.position)
-    )
-
-
 def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
-    """Like `attached`, with a row for each part of each form that is kept, without the bytes."""
+    """Attachments in the thread's order, a row for each part of each kept form, without the bytes."""
     return (
-        attached(condition)
-        .add_columns(
+        select(
+            attachments,
             forms.c.picture.label("part_picture"),
             pictures.c.digest,
             pictures.c.form,
@@ -215,10 +199,17 @@ def with_forms(condition: ColumnElement[bool]) -> Select[Any]:
             pictures.c.height.label("kept_height"),
             pictures.c.size.label("kept_size"),
         )
+        .join(messages, messages.c.key == attachments.c.message)
         .outerjoin(forms, forms.c.attachment == attachments.c.key)
         .outerjoin(pictures, pictures.c.key == forms.c.picture)
+        .where(condition)
+        .order_by(*IN_ORDER, attachments.c.position)
         .order_by(attachments.c.key, forms.c.form, forms.c.part)
     )
+
+
+# The files of the messages up to one.
+SHOWN = with_forms(UP_TO)
 
 
 # The rows of `with_forms` that belong to one attachment.

@@ -155,7 +155,7 @@ class SqlStore:
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The pictures so far, each with its number."""
         return await self._database.write(
-            lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message.thread)
+            lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message)
         )
 
     async def keep(

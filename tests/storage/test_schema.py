@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,29 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Select, Text, create_engine, select
+from sqlalchemy import Select, Text, create_engine, event, select
 from sqlalchemy.types import TypeEngine
 
 from bot.domain import Claim
 from bot.errors import SetupError
-from storage.claiming import WORK, claimed_messages, due_thread
+from storage.claiming import LONGEST_DUE, WORK, claimed_messages
 from storage.database import Transaction, open_database
 from storage.engines import parse
 from storage.rows import IN_ORDER
-from storage.store import migrate, open_store
+from storage.store import SqlStore, migrate, open_store
 from storage.tables import Words, messages, metadata
-from tests.storage.nouns import asked, message
+from tests.storage.nouns import (
+    answer,
+    asked,
+    call,
+    claimed,
+    edited,
+    image,
+    message,
+    person_day,
+    reply,
+    workspace_month,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,9 +54,9 @@ def test_the_migrations_make_the_tables_as_they_are_written(url: str) -> None:
 
 async def test_what_waits_is_found_without_looking_at_what_does_not(tmp_path: Path) -> None:
     waiting = select(messages).where(messages.c.thread == 1, WORK).order_by(*IN_ORDER).limit(1)
-    due = due_thread(["slack"], None, 1.0, 2.0)
+    due = LONGEST_DUE.params(platforms=["slack"], now=1.0, never=2.0)
     claims = [Claim(message(name), 1, 1, 0, 0.0) for name in ("1", "2")]
-    due_anywhere = due_thread(["slack", "discord"], None, 1.0, 2.0)
+    due_anywhere = due.params(platforms=["slack", "discord"])
 
     async with open_database(f"sqlite:///{tmp_path}/store.db") as database:
         assert "ix_messages_waiting" in await database.read(partial(plan, waiting))
@@ -53,10 +65,60 @@ async def test_what_waits_is_found_without_looking_at_what_does_not(tmp_path: Pa
         assert "SCAN" not in await database.read(partial(plan, claimed_messages(claims)))
 
 
+async def test_nothing_on_the_way_to_an_answer_walks_through_a_table(tmp_path: Path) -> None:
+    async with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        database, said = store._database, dict[str, Sequence[object]]()
+
+        def listen(*heard: Any) -> None:
+            said[heard[2]] = heard[3][0] if heard[5] else heard[3]
+
+        for engine in (database._reader, database._writer):
+            event.listen(engine, "before_cursor_execute", listen)
+        await a_day(store)
+        statements = dict(said)
+
+        plans = {
+            statement: await database.read(partial(explained, statement, values))
+            for statement, values in statements.items()
+        }
+
+    assert len(plans) > 30
+    assert [each for each, plan in plans.items() if "SCAN" in plan] == []
+
+
+async def a_day(store: SqlStore) -> None:
+    """All that is asked of the store from a question to its answer, and the question after that."""
+    for name in ("1", "2"):
+        claim = await asked(store, message(name, files=(f"F{name}",)))
+        place = claim.message.thread
+        await store.accept(edited(claim.message, "What is that?", 5.0), quiet=0.0)
+        await store.hand_back(await claimed(store))
+        claim = await claimed(store)
+        await store.choices(place)
+        await store.participation(place, "U1")
+        await store.pictures(claim)
+        await store.knows(place, "file", "tile-768")
+        await store.recall(claim, int(name), "tile-768", source="file")
+        await store.keep(claim, int(name), image())
+        await store.load((await store.pictures(claim))[0].images[0].key)
+        await store.history(claim)
+        await store.thread_spent(place)
+        number = await store.attempt(claim, call("0.01", person_day(), workspace_month()))
+        await store.renew([claim])
+        await store.record(claim, reply(), call=number, answer=answer())
+        await store.posted(claim, ["post"])
+        await store.settle(claim)
+
+
 def plan(query: Select[Any], transaction: Transaction) -> str:
     """How SQLite means to find the rows."""
     compiled = query.compile(transaction.connection, compile_kwargs={"literal_binds": True})
-    rows = transaction.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+    return explained(str(compiled), (), transaction)
+
+
+def explained(statement: str, values: Sequence[object], transaction: Transaction) -> str:
+    """The same for a statement as the driver gets it."""
+    rows = transaction.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values))
     return " ".join(str(row[-1]) for row in rows)
 
 

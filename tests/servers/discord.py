@@ -245,6 +245,18 @@ class DiscordServer:
         """Somebody uses a command; returns what they see of the answer, as it comes."""
         return await self.interactions.use(data, **more)
 
+    async def answer_to(self, data: Json, **more: Any) -> Json:
+        """Somebody uses a command; returns what they see once there is an answer."""
+        seen = await self.use(data, **more)
+        await self.until(lambda: bool(seen["contents"]))
+        return seen
+
+    async def form_of(self, data: Json, **more: Any) -> Json:
+        """Somebody uses a command; returns the form that opens."""
+        seen = await self.use(data, **more)
+        await self.until(lambda: seen["modal"] is not None)
+        return dict(seen["modal"])
+
     # What people see.
 
     def where(self, message: str) -> str:

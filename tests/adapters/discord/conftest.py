@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from discord.gateway import KeepAliveHandler
 
-from adapters.discord import DiscordAdapter
+from adapters.discord import DiscordAdapter, events
+from adapters.discord.places import Place
 from bot.domain import Card, Claim, Command, Message, Person, PostId, Proposal, Scope, ThreadId
 from bot.errors import Outage
 from tests.servers.discord import DiscordServer
@@ -186,6 +187,21 @@ async def listening(
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def asked(
+    discord: DiscordServer,
+    text: str = "what is this?",
+    *,
+    channel: str = DiscordServer.channel,
+) -> Message:
+    """A question as the adapter hands it in."""
+    said = await discord.say(text, channel=channel)
+    told = discord.channels[channel]
+    place = Place(channel, told.get("guild_id", ""), told["type"], told.get("parent_id", ""))
+    message = events.message(discord.told(said), place, DiscordServer.bot)
+    assert message is not None
+    return message
 
 
 def claimed(message: Message, *, posts: tuple[PostId, ...] = (), version: int = 1) -> Claim:

@@ -126,8 +126,7 @@ async def test_a_refused_question_does_not_stay_and_only_its_author_reads_why(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     desk.refusal = Card("Not allowed", "Ask somebody.")
-    seen = await discord.use(ask("What is this?"))
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(ask("What is this?"))
 
     assert seen["contents"] == ["**Not allowed**\nAsk somebody."]
     assert seen["private"]
@@ -162,8 +161,7 @@ async def test_a_question_that_cannot_be_stored_does_not_stay(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     desk.away = 100
-    seen = await discord.use(ask("What is this?"))
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(ask("What is this?"))
 
     assert seen["contents"] == ["The database is away."]
     assert not discord.posts(CHANNEL)
@@ -252,9 +250,8 @@ async def test_ask_about_this_asks_by_a_form_and_replies_to_the_message(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat", [("c.png", PNG, "image/png")]))
-    shown = await discord.use(about(target), author="bob")
-    await discord.until(lambda: shown["modal"] is not None)
-    seen = await discord.interactions.submit(shown["modal"], "What breed?", author="bob")
+    form = await discord.form_of(about(target), author="bob")
+    seen = await discord.interactions.submit(form, "What breed?", author="bob")
     message = await asked(discord, desk, seen)
 
     [post] = discord.posts(CHANNEL)
@@ -269,9 +266,8 @@ async def test_what_stands_around_such_a_question_brings_its_pictures_no_second_
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat", [("c.png", PNG, "image/png")]))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
-    await discord.interactions.submit(shown["modal"], "What breed?")
+    form = await discord.form_of(about(target))
+    await discord.interactions.submit(form, "What breed?")
     [message] = await desk.until(1)
 
     [before] = await bot.earlier(message)
@@ -283,9 +279,8 @@ async def test_ask_about_a_message_that_has_a_thread_asks_in_it(
 ) -> None:
     root = await discord.say("my cat", [("c.png", PNG, "image/png")])
     thread = await discord.open_thread(root["id"])
-    shown = await discord.use(about(discord.told(root)))
-    await discord.until(lambda: shown["modal"] is not None)
-    await discord.interactions.submit(shown["modal"], "What breed?")
+    form = await discord.form_of(about(discord.told(root)))
+    await discord.interactions.submit(form, "What breed?")
     [message] = await desk.until(1)
 
     assert message.thread == ThreadId("discord", GUILD, CHANNEL, thread["id"])
@@ -296,10 +291,9 @@ async def test_a_form_that_was_open_over_a_restart_is_understood(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat", [("c.png", PNG, "image/png")]))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
+    form = await discord.form_of(about(target))
     bot._commands._targets.clear()
-    await discord.interactions.submit(shown["modal"], "What breed?")
+    await discord.interactions.submit(form, "What breed?")
     [message] = await desk.until(1)
 
     assert [each.name for each in message.attachments] == ["c.png"]
@@ -309,11 +303,10 @@ async def test_a_form_about_a_message_that_nobody_knows_any_more_says_so(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat"))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
+    form = await discord.form_of(about(target))
     bot._commands._targets.clear()
     await discord.remove(target["id"])
-    seen = await discord.interactions.submit(shown["modal"], "What breed?")
+    seen = await discord.interactions.submit(form, "What breed?")
     await discord.until(lambda: bool(seen["contents"]))
 
     assert "choose it again" in seen["contents"][0]
@@ -323,9 +316,8 @@ async def test_an_empty_form_asks_nothing(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat"))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
-    seen = await discord.interactions.submit(shown["modal"], "  \n\u200b ")
+    form = await discord.form_of(about(target))
+    seen = await discord.interactions.submit(form, "  \n\u200b ")
     await discord.until(lambda: bool(seen["contents"]))
 
     assert seen["contents"] == ["Write a question."]
@@ -336,13 +328,11 @@ async def test_a_form_that_is_delivered_twice_asks_once(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat"))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
-    seen = await discord.interactions.submit(shown["modal"], "What breed?")
+    form = await discord.form_of(about(target))
+    seen = await discord.interactions.submit(form, "What breed?")
     await discord.gateway.repeat()
     await asked(discord, desk, seen)
-    other = await discord.use({"id": "1", "type": 1, "name": "vision"})
-    await discord.until(lambda: bool(other["contents"]))
+    await discord.answer_to({"id": "1", "type": 1, "name": "vision"})
 
     assert len(discord.posts(CHANNEL)) == 1
 
@@ -351,10 +341,9 @@ async def test_a_form_that_is_sent_twice_asks_once(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat"))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
-    first = await discord.interactions.submit(shown["modal"], "What breed?")
-    second = await discord.interactions.submit(shown["modal"], "What breed?")
+    form = await discord.form_of(about(target))
+    first = await discord.interactions.submit(form, "What breed?")
+    second = await discord.interactions.submit(form, "What breed?")
     await discord.until(lambda: bool(first["contents"] and second["contents"]))
 
     assert len(discord.posts(CHANNEL)) == len(desk.messages) == 1
@@ -369,9 +358,8 @@ async def test_the_same_question_in_another_form_is_another_question(
 ) -> None:
     target = discord.told(await discord.say("my cat"))
     for _ in range(2):
-        shown = await discord.use(about(target))
-        await discord.until(lambda shown=shown: shown["modal"] is not None)  # type: ignore[misc]
-        await discord.interactions.submit(shown["modal"], "What breed?")
+        form = await discord.form_of(about(target))
+        await discord.interactions.submit(form, "What breed?")
 
     assert len(await desk.until(2)) == 2
 
@@ -380,14 +368,13 @@ async def test_a_form_whose_question_was_not_asked_gives_its_words_back_and_may_
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat"))
-    shown = await discord.use(about(target))
-    await discord.until(lambda: shown["modal"] is not None)
+    form = await discord.form_of(about(target))
     create = Fault("status", times=99, status=503)
     discord.faults[CREATE] = create
-    seen = await discord.interactions.submit(shown["modal"], "What breed?")
+    seen = await discord.interactions.submit(form, "What breed?")
     await discord.until(lambda: bool(seen["contents"]))
     del discord.faults[CREATE]
-    await discord.interactions.submit(shown["modal"], "What breed?")
+    await discord.interactions.submit(form, "What breed?")
 
     assert seen["contents"][0].endswith("You wrote:\n\nWhat breed?")
     assert len(await desk.until(1)) == 1
@@ -396,8 +383,7 @@ async def test_a_form_whose_question_was_not_asked_gives_its_words_back_and_may_
 async def estimated(discord: DiscordServer, desk: FakeDesk) -> tuple[Json, Json]:
     """Somebody's estimate with a button that asks, and the message that it stands in."""
     desk.card = Card("Estimate", "About $0.01.", buttons=(Button("Ask now", "t1"),))
-    seen = await discord.use({"id": "1", "type": 1, "name": "estimate"})
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"id": "1", "type": 1, "name": "estimate"})
     return seen, seen["messages"][0]
 
 
@@ -502,8 +488,7 @@ async def test_a_drawing_comes_with_the_card_and_its_words_for_the_blind(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     desk.card = Card("Estimate", "$", drawing=Drawing("estimate.png", PNG, "Two pictures."))
-    seen = await discord.use({"id": "1", "type": 1, "name": "estimate"})
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"id": "1", "type": 1, "name": "estimate"})
 
     [attached] = seen["messages"][0]["attachments"]
     assert (attached["filename"], attached["description"]) == ("estimate.png", "Two pictures.")
@@ -515,8 +500,7 @@ async def test_a_card_whose_drawing_discord_does_not_take_comes_without(
 ) -> None:
     large = bytes(11 << 20)
     desk.card = Card("Estimate", "About $1.", drawing=Drawing("estimate.png", large, "Two."))
-    seen = await discord.use({"id": "1", "type": 1, "name": "estimate"})
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"id": "1", "type": 1, "name": "estimate"})
 
     assert seen["contents"] == ["**Estimate**\nAbout $1."]
 
@@ -567,7 +551,6 @@ async def test_an_outage_of_the_desk_is_told(
             raise Outage("The database is away.")
 
     async with listening(discord, adapter, Away()):
-        seen = await discord.use({"custom_id": "x", "component_type": 2}, kind=3)
-        await discord.until(lambda: bool(seen["contents"]))
+        seen = await discord.answer_to({"custom_id": "x", "component_type": 2}, kind=3)
 
     assert seen["contents"] == ["The database is away."]

@@ -48,8 +48,7 @@ ESTIMATE = {
 async def test_estimate_hands_its_pictures_and_options_to_the_desk(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
+    await discord.answer_to(ESTIMATE)
 
     [command] = desk.commands
     assert (command.name, command.workspace, command.channel) == ("estimate", GUILD, CHANNEL)
@@ -80,8 +79,7 @@ async def test_a_menu_item_estimates_the_pictures_of_a_message(
 ) -> None:
     target = {"id": "5", "content": "my cat", "attachments": [file(9)], "author": {"id": "1"}}
     data = {"id": "1", "type": 3, "name": "Estimate cost", "target_id": "5"}
-    seen = await discord.use({**data, "resolved": {"messages": {"5": target}}})
-    await discord.until(lambda: bool(seen["contents"]))
+    await discord.answer_to({**data, "resolved": {"messages": {"5": target}}})
 
     [command] = desk.commands
     assert command.name == "estimate"
@@ -93,8 +91,7 @@ async def test_vision_help_is_help(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     data = {"id": "2", "type": 1, "name": "vision", "options": [{"type": 1, "name": "help"}]}
-    seen = await discord.use(data)
-    await discord.until(lambda: bool(seen["contents"]))
+    await discord.answer_to(data)
 
     assert [command.name for command in desk.commands] == ["help"]
 
@@ -131,8 +128,7 @@ async def test_an_answer_that_discord_does_not_take_at_once_is_sent_again(
 ) -> None:
     original = "PATCH /webhooks/{application}/{token}/messages/{message}"
     discord.faults[original] = Fault("status", status=429, headers={"Retry-After": "0.05"})
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(ESTIMATE)
 
     assert len(seen["contents"]) == 1
 
@@ -154,8 +150,7 @@ async def test_one_failed_request_leaves_nobody_without_an_answer(
 ) -> None:
     fault = discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
     asyncio.get_running_loop().call_later(0.3, fault.until.set)
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(ESTIMATE)
 
     assert len(seen["contents"]) == 1
 
@@ -177,8 +172,7 @@ async def test_one_failed_request_leaves_no_button_without_an_answer(
 ) -> None:
     fault = discord.faults[path] = replace(fault, headers={"Retry-After": "0.1"})
     asyncio.get_running_loop().call_later(0.3, fault.until.set)
-    seen = await discord.use({"custom_id": "late", "component_type": 2}, kind=3)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"custom_id": "late", "component_type": 2}, kind=3)
 
     assert seen["contents"] == ["**Too late**\nIt is answered."]
     assert [token for token, _ in desk.pressed] == ["late"]
@@ -191,8 +185,7 @@ async def test_an_answer_whose_interaction_ran_out_is_dropped_and_the_next_is_he
     discord.faults[edit] = Fault("status", status=401, body={"code": 50027})
     await discord.use(ESTIMATE)
     await discord.until(lambda: edit not in discord.faults)
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
+    await discord.answer_to(ESTIMATE)
 
     assert len(desk.commands) == 2
 
@@ -258,8 +251,7 @@ async def test_subcommands_of_vision_become_words(
     for name, values in [("settings", settings), ("usage", usage), ("forget", {}), ("new", {})]:
         options = [{"type": 3, "name": key, "value": value} for key, value in values.items()]
         under = {"type": 1, "name": name, "options": options}
-        seen = await discord.use({"id": "2", "type": 1, "name": "vision", "options": [under]})
-        await discord.until(lambda seen=seen: bool(seen["contents"]))  # type: ignore[misc]
+        await discord.answer_to({"id": "2", "type": 1, "name": "vision", "options": [under]})
 
     assert [(each.name, each.text) for each in desk.commands] == [
         ("settings", "channel detail low"),
@@ -269,26 +261,16 @@ async def test_subcommands_of_vision_become_words(
     ]
 
 
-async def test_an_interaction_that_somebody_else_acknowledged_is_not_answered_twice(
-    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 40060), (404, 10062)], ids=["acknowledged by another", "unknown"]
+)
+async def test_an_interaction_that_cannot_be_acknowledged_is_dropped(
+    status: int, code: int, discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     callback = "POST /interactions/{interaction}/{token}/callback"
-    discord.faults[callback] = Fault("status", status=400, body={"code": 40060})
+    discord.faults[callback] = Fault("status", status=status, body={"code": code})
     await discord.use(ESTIMATE)
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
-
-    assert len(desk.commands) == 1
-
-
-async def test_an_interaction_that_discord_no_longer_knows_is_dropped(
-    discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
-) -> None:
-    callback = "POST /interactions/{interaction}/{token}/callback"
-    discord.faults[callback] = Fault("status", status=404, body={"code": 10062})
-    await discord.use(ESTIMATE)
-    seen = await discord.use(ESTIMATE)
-    await discord.until(lambda: bool(seen["contents"]))
+    await discord.answer_to(ESTIMATE)
 
     assert len(desk.commands) == 1
 
@@ -297,8 +279,7 @@ async def test_a_pressed_button_hands_its_token_to_the_desk(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     seen = await discord.use({"custom_id": "tok", "component_type": 2}, kind=3)
-    late = await discord.use({"custom_id": "late", "component_type": 2}, kind=3)
-    await discord.until(lambda: bool(late["contents"]))
+    late = await discord.answer_to({"custom_id": "late", "component_type": 2}, kind=3)
 
     ann = Person(discord.person("ann")["id"])
     assert sorted(desk.pressed, key=str) == [("late", ann), ("tok", ann)]

@@ -123,8 +123,7 @@ async def test_the_help_says_what_needs_a_mention(
     desk.card = Card("Help", "Post a picture.")
     help_command = {"name": "vision", "type": 1, "options": [{"name": "help", "type": 1}]}
     async with listening(discord, adapter, desk):
-        seen = await discord.use(help_command)
-        await discord.until(lambda: bool(seen["contents"]))
+        seen = await discord.answer_to(help_command)
 
     assert "mention me in each question" in seen["contents"][0]
 

@@ -13,7 +13,8 @@ from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
 from bot.domain import Button, Message, Reply
 from bot.errors import Outage, PermanentError, RateLimited, ThreadsightError
-from tests.adapters.discord.conftest import claimed, made
+from bot.ports import Draft
+from tests.adapters.discord.conftest import asked, claimed, made
 from tests.servers.discord import DM, FORUM, TEXT, THREAD, VOICE, DiscordServer, Fault
 
 GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
@@ -24,17 +25,13 @@ ANSWER = Reply("A cat.", footer=("1,203 in · 42 out · $0.0034",))
 SMALL = "\n-# 1,203 in · 42 out · $0.0034"
 
 
-async def asked(
-    discord: DiscordServer, text: str = "what is this?", *, channel: str = CHANNEL
-) -> Message:
-    """A question as the adapter hands it in."""
-    said = await discord.say(text, channel=channel)
-    told = discord.channels[channel]
-    guild = told.get("guild_id", "")
-    place = Place(channel, guild, told["type"], told.get("parent_id", ""))
-    message = events.message(discord.told(said), place, BOT)
-    assert message is not None
-    return message
+async def begun(discord: DiscordServer, adapter: DiscordAdapter) -> tuple[Message, Draft]:
+    """A question, and its answer once people see the first of it."""
+    question = await asked(discord)
+    draft = adapter.draft(claimed(question))
+    await draft.show("A")
+    await discord.until(lambda: discord.contents(question.id) == ["A"])
+    return question, draft
 
 
 async def test_a_question_in_a_channel_is_answered_in_a_thread_named_after_it(
@@ -68,10 +65,7 @@ async def test_the_answer_grows_in_one_post_and_ends_complete(
     discord: DiscordServer, session: aiohttp.ClientSession
 ) -> None:
     async with made(discord, session, edit_seconds=0.05) as adapter:
-        question = await asked(discord)
-        draft = adapter.draft(claimed(question))
-        await draft.show("A")
-        await discord.until(lambda: discord.contents(question.id) == ["A"])
+        question, draft = await begun(discord, adapter)
         await draft.show("A cat")
         await discord.until(lambda: discord.contents(question.id) == ["A cat"])
         posts = await draft.finish(ANSWER)
@@ -101,10 +95,7 @@ async def test_the_last_words_do_not_wait_for_the_pace(
     discord: DiscordServer, session: aiohttp.ClientSession
 ) -> None:
     async with made(discord, session, edit_seconds=30.0) as adapter:
-        question = await asked(discord)
-        draft = adapter.draft(claimed(question))
-        await draft.show("A")
-        await discord.until(lambda: bool(discord.contents(question.id)))
+        question, draft = await begun(discord, adapter)
         await draft.show("A cat")
         started = time.monotonic()
         await draft.finish(ANSWER)
@@ -283,10 +274,7 @@ async def test_an_edit_that_arrives_after_the_last_one_does_not_stay(
     discord: DiscordServer, session: aiohttp.ClientSession
 ) -> None:
     async with made(discord, session, edit_seconds=0.01) as adapter:
-        question = await asked(discord)
-        draft = adapter.draft(claimed(question))
-        await draft.show("A")
-        await discord.until(lambda: discord.contents(question.id) == ["A"])
+        question, draft = await begun(discord, adapter)
         await draft.show("A h")
         await discord.until(lambda: discord.contents(question.id) == ["A h"])
         late = discord.faults[EDIT] = Fault("late")
@@ -334,10 +322,7 @@ async def test_a_post_whose_answer_never_came_is_found_where_no_nonce_is_minded(
 async def test_a_thread_that_was_put_away_meanwhile_is_opened_again(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
-    question = await asked(discord)
-    draft = adapter.draft(claimed(question))
-    await draft.show("A")
-    await discord.until(lambda: bool(discord.contents(question.id)))
+    question, draft = await begun(discord, adapter)
     discord.channels[question.id]["archived"] = True
     await draft.finish(ANSWER)
 
@@ -433,10 +418,7 @@ async def test_showing_never_raises(discord: DiscordServer, adapter: DiscordAdap
 async def test_a_post_that_a_moderator_deleted_is_posted_anew(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
-    question = await asked(discord)
-    draft = adapter.draft(claimed(question))
-    await draft.show("A")
-    await discord.until(lambda: bool(discord.contents(question.id)))
+    question, draft = await begun(discord, adapter)
     await discord.remove(discord.posts(question.id)[0]["id"])
     await draft.finish(ANSWER)
 
@@ -472,10 +454,7 @@ async def test_a_complete_answer_does_not_wait_for_the_sign_that_it_is_written(
 async def test_what_was_shown_is_taken_back(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
-    question = await asked(discord)
-    draft = adapter.draft(claimed(question))
-    await draft.show("A")
-    await discord.until(lambda: bool(discord.contents(question.id)))
+    question, draft = await begun(discord, adapter)
     await draft.withdraw()
 
     assert discord.contents(question.id) == []
@@ -484,10 +463,7 @@ async def test_what_was_shown_is_taken_back(
 async def test_what_was_shown_is_left_for_whoever_completes_it(
     discord: DiscordServer, adapter: DiscordAdapter
 ) -> None:
-    question = await asked(discord)
-    draft = adapter.draft(claimed(question))
-    await draft.show("A")
-    await discord.until(lambda: bool(discord.contents(question.id)))
+    question, draft = await begun(discord, adapter)
     await draft.leave()
     await draft.show("A cat")
 

@@ -370,9 +370,8 @@ async def test_a_message_there_is_asked_about_with_its_words_and_pictures(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     target = discord.told(await discord.say("my cat", [("c.png", PNG, "image/png")]))
-    shown = await discord.use(about(target), present=False)
-    await discord.until(lambda: shown["modal"] is not None)
-    seen = await discord.interactions.submit(shown["modal"], "What breed?", present=False)
+    form = await discord.form_of(about(target), present=False)
+    seen = await discord.interactions.submit(form, "What breed?", present=False)
     [message] = await desk.until(1)
 
     assert message.text == "> my cat\nWhat breed?"
@@ -385,8 +384,7 @@ async def test_a_message_there_is_asked_about_with_its_words_and_pictures(
 async def test_estimate_and_help_work_there_in_private(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
-    seen = await discord.use({"id": "1", "type": 1, "name": "vision"}, present=False)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"id": "1", "type": 1, "name": "vision"}, present=False)
 
     assert seen["private"]
     assert desk.commands[0].workspace == "9000"
@@ -396,8 +394,7 @@ async def test_ask_now_there_is_answered_in_a_post_for_all(
     discord: DiscordServer, bot: DiscordAdapter, desk: FakeDesk
 ) -> None:
     desk.card = Card("Estimate", "$", buttons=(Button("Ask now", "t1"),))
-    card = await discord.use({"id": "1", "type": 1, "name": "estimate"}, present=False)
-    await discord.until(lambda: bool(card["contents"]))
+    card = await discord.answer_to({"id": "1", "type": 1, "name": "estimate"}, present=False)
     desk.proposal = Proposal(ThreadId("discord", "9000", "9001", ""), "501", "What is it?")
     pressed = await discord.interactions.press(card["messages"][0], "Ask now", present=False)
     [message] = await desk.until(1)
@@ -446,8 +443,7 @@ async def test_whoever_manages_a_server_administers_the_bot_only_where_it_is_pre
 ) -> None:
     vision = {"id": "1", "type": 1, "name": "vision"}
     for present, permissions in [(True, str(1 << 5)), (False, str(1 << 5)), (True, "0")]:
-        seen = await discord.use(vision, present=present, permissions=permissions)
-        await discord.until(lambda seen=seen: bool(seen["contents"]))  # type: ignore[misc]
+        await discord.answer_to(vision, present=present, permissions=permissions)
 
     assert [each.administrator for each in desk.commands] == [True, False, False]
 

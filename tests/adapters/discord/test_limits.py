@@ -11,8 +11,8 @@ from adapters.discord.limits import LOGIN_REFUSED, Limits
 from adapters.discord.refusals import EDITS_SPENT
 from bot.domain import Reply
 from bot.errors import Outage, RateLimited, SetupError
-from tests.adapters.discord.conftest import FakeDesk, claimed, made
-from tests.adapters.discord.test_draft import ANSWER, CREATE, EDIT, SMALL, asked
+from tests.adapters.discord.conftest import FakeDesk, asked, claimed, made
+from tests.adapters.discord.test_draft import ANSWER, CREATE, EDIT, SMALL
 from tests.clock import Clock
 from tests.servers.discord import DiscordServer, Fault
 

@@ -6,8 +6,7 @@ import aiohttp
 
 from adapters.discord import DiscordAdapter
 from bot.domain import Button, Reply
-from tests.adapters.discord.conftest import claimed, made
-from tests.adapters.discord.test_draft import asked
+from tests.adapters.discord.conftest import asked, claimed, made
 from tests.servers.discord import DiscordServer, Fault
 
 CREATE = "POST /channels/{channel}/messages"

@@ -7,7 +7,7 @@ from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
 from bot.domain import Message, Reply
 from bot.errors import PermanentError
-from tests.adapters.discord.conftest import claimed, made
+from tests.adapters.discord.conftest import asked, claimed, made
 from tests.servers.discord import (
     ANNOUNCEMENT_THREAD,
     ANNOUNCEMENTS,
@@ -20,17 +20,6 @@ from tests.servers.discord import (
 GUILD, CHANNEL, BOT = DiscordServer.guild, DiscordServer.channel, DiscordServer.bot
 THREADS = "POST /channels/{channel}/messages/{message}/threads"
 ANSWER = Reply("A cat.", footer=("1 in · 1 out",))
-
-
-async def asked(
-    discord: DiscordServer, text: str = "what is this?", *, channel: str = CHANNEL
-) -> Message:
-    said = await discord.say(text, channel=channel)
-    told = discord.channels[channel]
-    place = Place(channel, told.get("guild_id", ""), told["type"], told.get("parent_id", ""))
-    message = events.message(discord.told(said), place, BOT)
-    assert message is not None
-    return message
 
 
 async def test_an_announcement_is_answered_in_a_thread_at_it(

@@ -51,9 +51,8 @@ async def test_a_question_about_a_message_is_answered_with_its_picture(stage: Di
     stage.answers("A red square.")
     posted = await stage.post("look at this", [Upload("a.png", png(1))])
     target = discord.told(discord.messages[CHANNEL][posted])
-    shown = await discord.use(about(target), author="bob")
-    await discord.until(lambda: shown["modal"] is not None)
-    await discord.interactions.submit(shown["modal"], "What is it?", author="bob")
+    form = await discord.form_of(about(target), author="bob")
+    await discord.interactions.submit(form, "What is it?", author="bob")
     await discord.until(lambda: bool(discord.posts(CHANNEL)))
     [question] = discord.posts(CHANNEL)
     await stage.answered(question["id"])
@@ -129,8 +128,7 @@ async def test_an_estimate_asks_now_for_all_to_see(stage: DiscordStage) -> None:
     stage.answers("A red square.")
     file = uploaded(discord, data=png(1)) | {"width": 64, "height": 48}
     data = {**ask("What is this?", file, detail="low"), "name": "estimate"}
-    seen = await discord.use(data)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(data)
     card = seen["messages"][0]
     await discord.press(card, "Ask now")
     await discord.until(lambda: bool(discord.posts(CHANNEL)))
@@ -148,8 +146,7 @@ async def test_forget_erases_what_was_asked_and_deletes_the_answers(stage: Disco
     question = await stage.post(f"{stage.mention} what?", [Upload("a.png", png(1))])
     await stage.answered(question)
     forget = {"id": "1", "type": 1, "name": "vision", "options": [{"type": 1, "name": "forget"}]}
-    seen = await discord.use(forget)
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to(forget)
     await discord.press(seen["messages"][0], "Erase it all")
     await discord.until(lambda: not discord.posts(question))
 
@@ -170,8 +167,7 @@ async def test_forget_deletes_questions_that_the_bot_posted_for_somebody_and_nob
     await discord.use(ask("And its colour?"), channel=thread, author="bob")
     await stage.answered(thread, 3)
     under = [{"type": 1, "name": "forget"}]
-    seen = await discord.use({"id": "1", "type": 1, "name": "vision", "options": under})
-    await discord.until(lambda: bool(seen["contents"]))
+    seen = await discord.answer_to({"id": "1", "type": 1, "name": "vision", "options": under})
     await discord.press(seen["messages"][0], "Erase it all")
     await discord.until(lambda: not discord.posts(CHANNEL))
     await discord.until(lambda: not any("size" in text for text in discord.contents(thread)))
@@ -186,8 +182,7 @@ async def test_settings_by_command_hold_for_the_next_question(stage: DiscordStag
     options = [{"type": 3, "name": name, "value": value} for name, value in chosen]
     under = [{"type": 1, "name": "settings", "options": options}]
     data = {"id": "1", "type": 1, "name": "vision", "options": under}
-    refused = await discord.use(data)
-    await discord.until(lambda: bool(refused["contents"]))
+    refused = await discord.answer_to(data)
     done = await discord.use(data, permissions=str(1 << 5))
     await discord.until(lambda: bool(done["contents"]))
 

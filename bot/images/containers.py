@@ -54,7 +54,8 @@ def isobmff(data: bytes) -> Header | None:
     if cut(data):
         raise PictureUnseen(CUT_OFF)
     if avif:
-        turn, frames = TURNS[quarter, mirror], samples(data)
+        # Its decoder shows the still one where the first brand says so, whatever else is there.
+        turn, frames = TURNS[quarter, mirror], 1 if brands[0] == b"avif" else samples(data)
         return Header("AVIF", *size, turn=turn, frames=frames, colours=colours)
     # Its decoder turns it upright by itself.
     return Header("HEIF", *(size[::-1] if quarter % 2 else size), colours=colours)
@@ -100,7 +101,7 @@ def primary(meta: memoryview, name: str) -> tuple[Size, int, int | None, Size | 
             quarter = number(body, 0, 1, "big") & 3
         elif kind == b"imir":
             mirror = number(body, 0, 1, "big") & 1
-        elif kind == b"colr" and bytes(body[:4]) == b"nclx":
+        elif kind == b"colr" and bytes(body[:4]) == b"nclx" and len(body) >= 8:
             colours = number(body, 4, 2, "big"), number(body, 6, 2, "big")
     if size is None:
         raise PictureUnseen(DAMAGED)

@@ -157,3 +157,14 @@ def test_of_an_animation_that_shows_something_else_where_it_cannot_move_only_fra
         (0, 255, 0),
         (0, 0, 255),
     ]
+
+
+def test_an_avif_that_is_first_of_all_a_still_one_is_seen_as_it() -> None:
+    moving = pictures.animation("AVIF", 200, 150, 4)
+    still = moving.replace(b"ftypavis", b"ftypavif", 1)
+
+    assert (
+        images.prepare(moving, "gpt-4o", "high").receipt
+        == "storyboard: all 4 frames, in time order"
+    )
+    assert images.prepare(still, "gpt-4o", "high").receipt == "seen"

@@ -6,11 +6,13 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, or_, select
 
-from bot.domain import Claim, Message, Reply, ThreadId, Turn
+from bot.domain import Claim, Message, Reply, Standing, ThreadId, Turn
 from bot.errors import Superseded
+from storage.choosing import choices
 from storage.claiming import NOT_OURS
 from storage.database import Transaction
 from storage.gallery import unnumbered
+from storage.money import thread_spent
 from storage.rows import (
     IN_ORDER,
     OF_POST,
@@ -47,11 +49,27 @@ ANSWERED = (
     .outerjoin(answers, (answers.c.message == messages.c.key) & answers.c.failed.is_(False))
     .order_by(*IN_ORDER)
 )
+ANSWERED_BEFORE = (
+    select(answers.c.key)
+    .join(messages, (answers.c.message == messages.c.key) & answers.c.failed.is_(False))
+    .where(UP_TO, messages.c.kind != "command", messages.c.id != bindparam("last_id"))
+    .limit(1)
+)
 SAID = ANSWERED.where(
     UP_TO, or_(messages.c.kind != "command", messages.c.id == bindparam("last_id"))
 )
 ALL_SAID = ANSWERED.where(messages.c.thread == THREAD_KEY, messages.c.kind != "command")
 ALL_SHOWN = with_forms(messages.c.thread == THREAD_KEY)
+
+
+def standing(transaction: Transaction, claim: Claim) -> Standing:
+    """What a question finds in its place."""
+    place = claim.message.thread
+    return Standing(
+        choices=choices(transaction, place),
+        spent=thread_spent(transaction, place),
+        answered=transaction.first(ANSWERED_BEFORE, up_to(claim.message)) is not None,
+    )
 
 
 def history(transaction: Transaction, claim: Claim) -> list[Turn]:

@@ -46,12 +46,16 @@ class Transaction:
     postgres: bool
     scrub: bool = field(default=False, init=False)
     """Set by work that erased something: then no copy may stay in the write-ahead log."""
+    told: float | None = field(default=None, init=False)
+    """What PostgreSQL's clock said, which is asked once."""
 
     def now(self) -> float:
         """Seconds since 1970, by the clock that all processes share."""
         if self.clock is not None:
             return self.clock()
-        return float(self.connection.exec_driver_sql(POSTGRES_NOW).scalar_one())
+        if self.told is None:
+            self.told = float(self.connection.exec_driver_sql(f"SELECT {CLOCK}").scalar_one())
+        return self.told
 
     def run(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
         """Executes a statement that changes something."""
@@ -80,12 +84,13 @@ class Transaction:
         """Keeps those who write in a workspace and those who erase in it apart."""
         if self.postgres:
             mode = "_shared" if shared else ""
-            self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{mode}({key})")
+            locks = f"SELECT pg_advisory_xact_lock{mode}({key}), {CLOCK}"
+            _, self.told = self.connection.exec_driver_sql(locks).one()
 
 
 # An INSERT that knows ON CONFLICT: both databases write it alike, and both dialects read this one.
 insert = postgresql.insert
-POSTGRES_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+CLOCK = "extract(epoch FROM clock_timestamp())::float8"  # of PostgreSQL
 
 
 class Database:

@@ -32,6 +32,7 @@ from bot.domain import (
     Reply,
     Scope,
     Spent,
+    Standing,
     ThreadId,
     Turn,
     UsageRow,
@@ -151,6 +152,10 @@ class SqlStore:
         return await self._database.write(
             lambda tx: claiming.renew(tx, claims, self._lease_seconds)
         )
+
+    async def standing(self, claim: Claim) -> Standing:
+        """What the claimed message finds, in one read."""
+        return await self._database.read(lambda tx: conversation.standing(tx, claim))
 
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The pictures so far, each with its number."""

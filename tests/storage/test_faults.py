@@ -218,6 +218,40 @@ async def test_a_connection_lost_in_mid_transaction_is_an_outage_and_leaves_noth
         assert rows == 0
 
 
+async def test_work_whose_connection_turns_out_to_be_dead_is_done_over_another(
+    postgres: Server,
+) -> None:
+    tries = []
+
+    def work(transaction: database.Transaction) -> str:
+        tries.append(transaction)
+        if len(tries) == 1:
+            transaction.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        return "done"
+
+    async with open_store(postgres.create()) as store:
+        assert await store._database.write(work) == "done"
+        assert await store._database.read(work) == "done"
+
+    assert len(tries) == 3
+
+
+async def test_what_may_have_been_committed_is_not_done_again(postgres: Server) -> None:
+    tries = []
+
+    def work(transaction: database.Transaction) -> None:
+        tries.append(transaction)
+        pid = transaction.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        # It returns when the other is gone.
+        postgres.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+
+    async with open_store(postgres.create()) as store:
+        with pytest.raises(Outage, match="does not answer"):
+            await store._database.write(work)
+
+    assert len(tries) == 1
+
+
 async def test_a_read_only_server_is_said(postgres: Server) -> None:
     url = postgres.create()
     name = url.split("?")[0].rsplit("/", 1)[1]

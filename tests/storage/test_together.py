@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from bot.domain import Action, Claim, Message, Person, Scope, ThreadId
 from bot.errors import Superseded
@@ -20,6 +21,7 @@ from tests.storage.nouns import (
     PLATFORMS,
     THREAD,
     answer,
+    asked,
     call,
     claimed,
     edited,
@@ -162,6 +164,46 @@ async def test_a_thread_that_somebody_writes_in_holds_nobody_up(postgres: Server
             assert (await claimed(store)).message.id == "free"
 
         assert (await claimed(store)).message.id == "busy"
+
+
+@pytest.mark.parametrize(
+    ("change", "claim_holds"),
+    [
+        ("UPDATE threads SET touched = touched + 1", True),
+        ("UPDATE messages SET version = version + 1", False),
+        ("UPDATE threads SET claim = claim + 1", False),
+        ("UPDATE threads SET claimed = NULL", False),
+        ("DELETE FROM messages", False),
+    ],
+)
+async def test_whoever_had_to_wait_for_a_thread_sees_it_as_it_was_left(
+    postgres: Server, change: str, claim_holds: bool
+) -> None:
+    url = postgres.create()
+    async with open_store(url) as store, asyncio.timeout(30):
+        claim = await asked(store, message(files=("F1",)))
+        await store.pictures(claim)
+        with psycopg.connect(url) as writer:
+            writer.execute("SELECT 1 FROM threads FOR UPDATE")
+            writer.execute(change)
+            late = asyncio.create_task(store.note(claim, 1, "not seen: gone"))
+            while not await somebody_waits(postgres):
+                pass
+
+        lost = isinstance((await asyncio.gather(late, return_exceptions=True))[0], Superseded)
+
+    assert lost is not claim_holds
+
+
+async def somebody_waits(postgres: Server) -> bool:
+    """Whether a transaction stands before a lock of another."""
+
+    def waiting() -> int:
+        with psycopg.connect(postgres.url("postgres")) as connection:
+            found = connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return int(found.fetchall()[0][0])
+
+    return await asyncio.to_thread(waiting) > 0
 
 
 async def test_transactions_that_collide_are_tried_again(postgres: Server) -> None:

@@ -1,6 +1,6 @@
 """A message comes in: stored if it is new, merged with what is known of it otherwise."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
@@ -17,7 +17,6 @@ from storage.rows import (
     as_post,
     attachment_columns,
     message_columns,
-    thread_parts,
     tidy,
     to_message,
     to_thread,
@@ -120,7 +119,7 @@ def add(transaction: Transaction, message: Message, now: float, idle_seconds: fl
     if not place.root:
         place = cutting.place_of(transaction, message, idle_seconds)
     thread = {
-        **dict(zip(THREAD_PARTS, thread_parts(place), strict=True)),
+        **asdict(place),
         "due": now if message.addressed else None,
         "claim": 0,
         "numbered": 0,

@@ -131,19 +131,13 @@ def recall(
     parts = transaction.all(OWN, own)
     if parts:
         return show(transaction, message, number, dict(parts[0]._mapping)) is not None
-    rows = [dict(each._mapping) for each in of_same_file(transaction, message, form, source)]
-    return bool(rows) and add_form(transaction, message, number, rows)
-
-
-def of_same_file(
-    transaction: Transaction, message: Row[Any], form: str, source: str
-) -> list[Row[Any]]:
-    """The parts of a form that was made of this file elsewhere in the workspace."""
-    return transaction.all(DONATED, of_file(message, source, form)) if source else []
+    parts = transaction.all(DONATED, of_file(message, source, form)) if source else []
+    copied = [dict(each._mapping) for each in parts]
+    return bool(copied) and add_form(transaction, message, number, copied)
 
 
 def knows(transaction: Transaction, place: ThreadId, source: str, form: str) -> bool:
-    """Whether there is such a form."""
+    """Whether a form was made of this file anywhere in the workspace."""
     return bool(source) and transaction.first(DONOR, of_file(place, source, form)) is not None
 
 

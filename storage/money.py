@@ -27,6 +27,7 @@ from storage.tables import budgets, calls, reservations, votes
 NANO = Decimal(1_000_000_000)
 # Three of these still fit a BIGINT when they are added up; it is two billion dollars.
 MOST_NANOS = 2**61
+BUDGET_PARTS = ("platform", "workspace", "scope", "subject", "period")
 # Everybody locks the budgets of a workspace in this order.
 IN_ORDER = (budgets.c.scope, budgets.c.subject, budgets.c.period)
 SPENT = (
@@ -35,9 +36,12 @@ SPENT = (
 )
 # Built once, since every question needs them.
 OPEN = insert(calls).returning(calls.c.key)
+TAKEN = select(budgets.c.settled + budgets.c.reserved).where(
+    *(budgets.c[name] == bindparam(name) for name in BUDGET_PARTS)
+)
 NEW = insert(budgets)
 RAISE = NEW.on_conflict_do_update(
-    index_elements=["platform", "workspace", "scope", "subject", "period"],
+    index_elements=BUDGET_PARTS,
     set_={"cap": NEW.excluded.cap, "reserved": budgets.c.reserved + NEW.excluded.reserved},
     where=or_(
         bindparam("past", type_=Boolean()),
@@ -60,7 +64,10 @@ CALL = (
 CHANGE_CALL = update(calls).where(calls.c.key == bindparam("call_key"))
 HELD_IN = select(reservations.c.budget).where(reservations.c.call == bindparam("of_call"))
 LOCK_BUDGETS = (
-    select(budgets.c.key).where(budgets.c.key.in_(HELD_IN)).order_by(*IN_ORDER).with_for_update()
+    select(budgets.c.key)
+    .where(budgets.c.key.in_(HELD_IN))
+    .order_by(*IN_ORDER)
+    .with_for_update(key_share=True)
 )
 BOOK = (
     update(budgets)
@@ -114,11 +121,7 @@ def left(transaction: Transaction, place: ThreadId, wanted: Sequence[Budget]) ->
 
 def free(transaction: Transaction, place: ThreadId | Row[Any], budget: Budget) -> Decimal:
     """What one budget has still free; it may be less than nothing."""
-    row = transaction.first(
-        select(budgets.c.settled + budgets.c.reserved).where(
-            *(budgets.c[name] == value for name, value in names_of(place, budget).items())
-        )
-    )
+    row = transaction.first(TAKEN, names_of(place, budget))
     spent = 0 if row is None else int(row[0])
     return dollars((nanos(budget.cap, ROUND_HALF_EVEN) or 0) - spent)
 

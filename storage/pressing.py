@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from sqlalchemy import Row, bindparam, or_, select, update
@@ -270,12 +270,5 @@ def of_question(place: ThreadId, question: str) -> ColumnElement[bool]:
 def add(transaction: Transaction, place: ThreadId, row: Mapping[str, object], question: str) -> str:
     """Writes a button and returns its token."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    where = {
-        "platform": place.platform,
-        "workspace": place.workspace,
-        "channel": place.channel,
-        "root": place.root,
-        "question": question,
-    }
-    transaction.run(ADD, {"token": token, **where, **row})
+    transaction.run(ADD, {"token": token, **asdict(place), "question": question, **row})
     return token

@@ -33,7 +33,7 @@ POST_PARTS = ("platform", "workspace", "channel", "id")
 
 
 # Conditions with names to be filled in: a statement that is built once is twice as fast.
-# The row of a thread; of a message, whichever thread it is known in; of what hangs on a thread.
+# The row of a thread, and that of a message, whichever thread it is known in.
 WITHIN = and_(*(threads.c[name] == bindparam(f"in_{name}") for name in THREAD_PARTS))
 OF_POST = and_(*(messages.c[name] == bindparam(f"post_{name}") for name in POST_PARTS))
 LOCKED = select(threads.c.key).where(WITHIN).with_for_update()

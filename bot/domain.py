@@ -404,6 +404,18 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a claimed question finds in its place."""
+
+    choices: Mapping[Level, Mapping[str, str]]
+    """What was set for its thread, its channel and its workspace, by name."""
+    spent: Spent
+    """What the thread has cost before."""
+    answered: bool
+    """Something that was said before it in the thread has an answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """One line of the ledger's sums."""
 

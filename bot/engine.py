@@ -114,7 +114,7 @@ async def assembled(
             darkroom=darkroom,
         )
         commands = Commands(store, base, prices, access, estimator, utc_now)
-        rules = Rulebook(store, base, prices, utc_now, history_tokens=settings.history_tokens)
+        rules = Rulebook(base, prices, utc_now, history_tokens=settings.history_tokens)
         eyes = Eyes(store, adapters, darkroom)
         responder = Responder(store, model, adapters, prices, rules, eyes, commands, access)
         yield Engine(

@@ -1,9 +1,9 @@
 """A thread's pictures, fetched, prepared and kept: each once, and each fails alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -12,7 +12,7 @@ from bot.domain import Ask, Claim, Image, Picture, StoredImage
 from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
 from bot.history import Fitted
 from bot.images import Darkroom
-from bot.originals import Lost, Made, Originals
+from bot.originals import Lost, Made, Originals, Use
 from bot.ports import Adapter, Store
 from bot.tokens import Rule
 
@@ -28,8 +28,22 @@ FROM_KEPT = "made from the form that I kept, since the original is gone"
 
 log = structlog.get_logger("threadsight.looking")
 
-Begun = dict[str, asyncio.Task[Made]]
-"""What is being made of a question's own files, by their ids."""
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A question's own new files on their way, while the rest of its thread is read."""
+
+    use: asyncio.Future[Use]
+    tasks: dict[str, asyncio.Task[Made]]
+    """By the files' ids; each is taken once."""
+
+    def go_on(self, ask: Ask) -> None:
+        """Tells what the pictures are for."""
+        self.use.set_result((rule_of(ask), ask.detail))
+
+    def take(self, file: str, use: Use) -> asyncio.Task[Made] | None:
+        """What is made of a file, if it is made for this use."""
+        return self.tasks.pop(file, None) if self.use.result() == use else None
 
 
 class Eyes:
@@ -46,17 +60,16 @@ class Eyes:
         return self.darkroom.options.split_tall
 
     @asynccontextmanager
-    async def begun(self, claim: Claim, ask: Ask) -> AsyncIterator[Begun]:
-        """Begins with the question's own new files, while the rest of its thread is read."""
+    async def begun(self, claim: Claim) -> AsyncIterator[Begun]:
+        """Begins with the question's own new files."""
+        use: asyncio.Future[Use] = asyncio.get_running_loop().create_future()
         tasks = {
-            each.id: asyncio.create_task(
-                self.originals.made(claim.message, each, rule_of(ask), ask.detail)
-            )
+            each.id: asyncio.create_task(self.originals.made(claim.message, each, use))
             for each in claim.unseen
             if not each.linked
         }
         try:
-            yield dict(tasks)
+            yield Begun(use, dict(tasks))
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -74,7 +87,7 @@ class Eyes:
             async with asyncio.TaskGroup() as group:
                 for picture in pictures:
                     if picture.pending:
-                        group.create_task(self.look_at(claim, picture, ask, begun or {}))
+                        group.create_task(self.look_at(claim, picture, ask, begun))
                     elif fits_badly(picture, ask):
                         group.create_task(self.look_again(claim, picture, ask, news))
         except ExceptionGroup as errors:
@@ -103,7 +116,7 @@ class Eyes:
         for number in numbers:
             await self.store.note(claim, number, f"not seen: {why}")
 
-    async def look_at(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun) -> None:
+    async def look_at(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun | None) -> None:
         """Keeps one new picture; one that cannot be seen fails alone."""
         if picture.attachment.linked:
             await self.store.note(claim, picture.number, "linked")
@@ -151,25 +164,25 @@ class Eyes:
         larger = largest(picture)
         if GONE not in picture.receipt and FROM_KEPT not in picture.receipt:
             try:
-                return (await self.from_original(claim, picture, ask, {})).images
+                return (await self.from_original(claim, picture, ask)).images
             except Lost:
                 if not reaches(larger[0], picture, ask):
                     raise
         return await self.from_kept(picture, larger, ask)
 
-    async def from_original(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun) -> Made:
+    async def from_original(
+        self, claim: Claim, picture: Picture, ask: Ask, begun: Begun | None = None
+    ) -> Made:
         """The picture as the model can use it, from the file itself; no images when it is shown already.
 
         Held until they are kept, it serves whoever else asks about the same file.
         """
-        rule, detail = rule_of(ask), history.detail_of(picture, ask)
-        making: Awaitable[Made] | None = None
-        if picture.message.id == claim.message.id and detail == ask.detail:
-            making = begun.pop(picture.attachment.id, None)
+        use = rule, detail = rule_of(ask), history.detail_of(picture, ask)
+        making = None
+        if begun and picture.message.id == claim.message.id:
+            making = begun.take(picture.attachment.id, use)
         while True:
-            made = await (
-                making or self.originals.made(picture.message, picture.attachment, rule, detail)
-            )
+            made = await (making or self.make(picture, use))
             form = rule.form(detail)
             if made.images or await self.store.recall(
                 claim, picture.number, form, source=made.source
@@ -177,6 +190,11 @@ class Eyes:
                 return made
             # Whoever posted it before has it forgotten just now.
             making = None
+
+    async def make(self, picture: Picture, use: Use) -> Made:
+        known: asyncio.Future[Use] = asyncio.get_running_loop().create_future()
+        known.set_result(use)
+        return await self.originals.made(picture.message, picture.attachment, known)
 
     async def from_kept(
         self, picture: Picture, parts: Sequence[StoredImage], ask: Ask

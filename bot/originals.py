@@ -18,6 +18,8 @@ USUAL_BYTES = 5_000_000  # of a file whose platform does not tell its size
 LARGE_BYTES = 300_000  # a file of so many is likely to need a process
 
 
+Use = tuple[Rule, Detail]
+"""What a model sees of a picture."""
 Name = tuple[str, ...]
 """Platform, workspace, file and form."""
 
@@ -48,11 +50,12 @@ class Originals:
         self.fresh: WeakValueDictionary[Name, Made] = WeakValueDictionary()
         """What somebody holds who is about to keep it."""
 
-    async def made(
-        self, message: Message, attachment: Attachment, rule: Rule, detail: Detail
-    ) -> Made:
-        """The file as the model can use it, prepared once in a workspace; raises Lost where it is gone."""
-        place, form = message.thread, rule.form(detail)
+    async def made(self, message: Message, attachment: Attachment, use: Awaitable[Use]) -> Made:
+        """The file as the model can use it, prepared once in a workspace; raises Lost where it is gone.
+
+        It is fetched also while nobody knows yet what its use is.
+        """
+        place = message.thread
         async with self.desk.room_for(attachment.size or USUAL_BYTES):
             if (attachment.size or USUAL_BYTES) >= LARGE_BYTES:
                 self.darkroom.warm()
@@ -61,6 +64,8 @@ class Originals:
             except PictureUnseen as error:
                 raise Lost(error.sentence) from error
             source = await self.darkroom.source(data)
+            rule, detail = await use
+            form = rule.form(detail)
             name = (place.platform, place.workspace, source, form)
             if not self.under_way(name) and await self.store.knows(place, source, form):
                 return Made(source, ())

@@ -33,6 +33,7 @@ from bot.domain import (
     Reply,
     Scope,
     Spent,
+    Standing,
     ThreadId,
     Turn,
     UsageRow,
@@ -180,6 +181,9 @@ class Store(Protocol):
 
     async def renew(self, claims: Sequence[Claim]) -> Mapping[ThreadId, Loss]:
         """Prolongs the leases and returns those of the claims that no longer hold, and why."""
+
+    async def standing(self, claim: Claim) -> Standing:
+        """What holds for the claimed message, what its thread has cost, and whether it was answered in before."""
 
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The thread's pictures up to the claimed message in the order of their numbers, numbering new ones."""

@@ -171,17 +171,21 @@ class Responder:
 
     async def look(self, claim: Claim) -> Looked:
         """Sees to the thread's pictures, and reads the rest meanwhile."""
-        case = await self.rules.case(claim)
-        async with self.eyes.begun(claim, case.ask) as begun:
-            unread = await self.catch_up(claim)
-            spent = await self.store.thread_spent(claim.message.thread)
-            case = replace(case, notes=case.notes + unread)
-            return Looked(case, unread, spent, await self.eyes.look(claim, case.ask, begun))
+        async with self.eyes.begun(claim) as begun:
+            standing = await self.store.standing(claim)
+            case = self.rules.case(claim, standing.choices)
+            begun.go_on(case.ask)
+            unread = () if standing.answered else await self.catch_up(claim)
+            told_of = await self.eyes.look(claim, case.ask, begun)
+        case = replace(case, notes=case.notes + unread)
+        return Looked(case, unread, standing.spent, told_of)
 
     async def obey(self, claim: Claim) -> Reply:
         """Does what a message says that is a command; it costs nothing and no model hears of it."""
-        read = self.commands.concerns_pictures(claim.message)
-        unread = await self.catch_up(claim) if read else ()
+        unread: tuple[str, ...] = ()
+        if self.commands.concerns_pictures(claim.message):
+            standing = await self.store.standing(claim)
+            unread = () if standing.answered else await self.catch_up(claim)
         card = await self.commands.in_thread(claim)
         text = "\n\n".join(part for part in (card.title and f"**{card.title}**", card.text) if part)
         reply = Reply(text=text, receipts=unread, buttons=card.buttons)
@@ -343,9 +347,6 @@ class Responder:
 
     async def catch_up(self, claim: Claim) -> tuple[str, ...]:
         """Takes in what the thread held before the bot was called into it; says what could not be read."""
-        turns = await self.store.history(claim)
-        if any(turn.role == "assistant" for turn in turns):
-            return ()
         adapter = self.adapters[claim.message.thread.platform]
         unread: tuple[str, ...] = ()
         try:

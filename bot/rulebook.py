@@ -1,13 +1,12 @@
 """What holds for one answer, decided before the model is asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import history, terms, words
-from bot.domain import Ask, Call, Claim, Turn
+from bot.domain import Ask, Call, Claim, Level, Turn
 from bot.history import Fitted
-from bot.ports import Store
 from bot.pricing import Prices
 from bot.terms import Terms
 from bot.weighing import key, most_tokens, readable
@@ -29,7 +28,6 @@ class Rulebook:
 
     def __init__(
         self,
-        store: Store,
         base: Terms,
         prices: Prices,
         now: Callable[[], datetime],
@@ -37,16 +35,15 @@ class Rulebook:
         history_tokens: int,
     ) -> None:
         """`base` is what holds where nothing else was set."""
-        self.store = store
         self.base = base
         self.prices = prices
         self.now = now
         self.history_tokens = history_tokens
 
-    async def case(self, claim: Claim) -> Case:
-        """The settings for this answer: its place's, then what the question itself says."""
+    def case(self, claim: Claim, choices: Mapping[Level, Mapping[str, str]]) -> Case:
+        """The settings for this answer: what was set for its place, then what the question itself says."""
         message = claim.message
-        here = terms.held(self.base, await self.store.choices(message.thread))
+        here = terms.held(self.base, choices)
         _, options = words.options(message.text)
         # What a form or a button chose was chosen last.
         options = {**options, **message.options}

@@ -64,7 +64,6 @@ ALLOWED: dict[str, set[str]] = {
     "bot.offering": {"bot.domain", "bot.ports", "bot.history", "bot.pricing", "bot.tax"},
     "bot.rulebook": {
         "bot.domain",
-        "bot.ports",
         "bot.history",
         "bot.pricing",
         "bot.terms",

@@ -106,8 +106,9 @@ async def test_what_one_question_has_made_and_not_kept_yet_serves_the_next(house
     first = await house.ask(1, LARGE)
     second = await house.ask(1, LARGE, thread=replace(THREAD, channel="c2", root="t2"))
 
-    async with house.eyes.begun(first, TILE) as begun:
-        await asyncio.wait(begun.values())
+    async with house.eyes.begun(first) as begun:
+        begun.go_on(TILE)
+        await asyncio.wait(begun.tasks.values())
         await house.eyes.look(second, TILE)
         await house.eyes.look(first, TILE, begun)
 

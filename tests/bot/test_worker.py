@@ -55,7 +55,6 @@ class Bench:
             self.store, base=self.terms, adapters=places, lists=self.lists, now=self.clock
         )
         rules = Rulebook(
-            self.store,
             self.terms,
             PRICES,
             lambda: datetime.fromtimestamp(self.clock(), UTC),

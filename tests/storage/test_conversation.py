@@ -1,16 +1,19 @@
 """Pictures have numbers and bytes, and the conversation is read as it happened."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from bot.domain import ImageKey, Scope
+from bot.domain import ImageKey, Scope, Spent
 from bot.errors import PictureUnseen
 from storage.store import SqlStore
 from tests.storage.nouns import (
     THREAD,
+    answer,
     answered,
     asked,
+    call,
     claimed,
     image,
     message,
@@ -135,6 +138,41 @@ async def test_the_conversation_is_told_in_order_with_answers_after_their_questi
         ("assistant", "", "2", "On a mat."),
         ("user", "U1", "3", "Why?"),
     ]
+
+
+async def test_a_question_finds_what_was_chosen_spent_and_answered_before_it(
+    store: SqlStore,
+) -> None:
+    await store.choose(THREAD, "channel", "detail", "low")
+    first = await asked(store, message("1"))
+    fresh = await store.standing(first)
+    number = await store.attempt(first, call())
+    await store.record(first, reply(), call=number, answer=answer("0.004"))
+    again = await store.standing(first)
+    await store.settle(first)
+
+    later = await store.standing(await asked(store, message("2")))
+
+    assert (fresh.answered, again.answered, later.answered) == (False, False, True)
+    assert fresh.spent == Spent(0, 0, 0, Decimal(0))
+    assert later.spent == await store.thread_spent(THREAD)
+    assert later.spent.cost == Decimal("0.004")
+    assert fresh.choices == later.choices == await store.choices(THREAD)
+    assert later.choices["channel"] == {"detail": "low"}
+
+
+async def test_an_apology_a_command_and_what_comes_later_are_no_answer_before(
+    store: SqlStore,
+) -> None:
+    sorry = await asked(store, message("1"))
+    await store.record(sorry, replace(reply("Sorry."), failed=True))
+    await store.settle(sorry)
+    command = await asked(store, replace(message("2", "usage"), kind="command"))
+    await store.record(command, reply("Nothing yet."))
+    await store.settle(command)
+    await answered(store, message("4"))
+
+    assert not (await store.standing(await asked(store, message("3")))).answered
 
 
 async def test_pictures_stand_on_the_turn_that_brought_them(store: SqlStore) -> None:

@@ -192,7 +192,9 @@ async def test_lost_connections_are_replaced(postgres: Server) -> None:
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
         )
 
-        await asyncio.gather(*(store.accept(message(str(n))) for n in range(8, 16)))
+        writes = [store.accept(message(str(n))) for n in range(8, 16)]
+        reads = [store.last_seen("slack") for _ in range(8)]
+        await asyncio.gather(*writes, *reads)
 
         assert (await claimed(store)).message.id == "0"
 

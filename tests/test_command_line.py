@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests import pictures
+from tests.nursery import Born, Nursery
 from tests.servers.openai import Fails, ModelServer, Resets, Says, Stalls
 
 ROOT = Path(__file__).parent.parent
@@ -41,13 +42,17 @@ class Ended:
         return json.loads(self.out)
 
 
+Process = Born | asyncio.subprocess.Process
+
+
 class Shell:
     """A folder with files, an environment, and a model's server."""
 
-    def __init__(self, folder: Path, server: ModelServer) -> None:
+    def __init__(self, folder: Path, server: ModelServer, nursery: Nursery) -> None:
         self.folder = folder
         self.server = server
-        self.started: list[asyncio.subprocess.Process] = []
+        self.nursery = nursery
+        self.started: list[Process] = []
         self.environ: dict[str, str] = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -61,12 +66,18 @@ class Shell:
         (self.folder / name).write_bytes(data)
         return name
 
-    async def start(self, *arguments: str, **environ: str) -> asyncio.subprocess.Process:
-        return await self.start_into(asyncio.subprocess.PIPE, *arguments, **environ)
+    async def start(self, *arguments: str, **environ: str) -> Process:
+        """A process of the command line that was loaded before."""
+        return await self.start_into(None, *arguments, **environ)
 
-    async def start_into(
-        self, stdout: int, *arguments: str, **environ: str
-    ) -> asyncio.subprocess.Process:
+    async def start_into(self, stdout: int | None, *arguments: str, **environ: str) -> Process:
+        env = {**self.environ, **environ}
+        process = await self.nursery.start(*arguments, cwd=self.folder, env=env, stdout=stdout)
+        self.started.append(process)
+        return process
+
+    async def start_anew(self, *arguments: str, **environ: str) -> Process:
+        """A process as people start it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -75,44 +86,48 @@ class Shell:
             cwd=self.folder,
             env={**self.environ, **environ},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=stdout,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         self.started.append(process)
         return process
 
     async def run(self, *arguments: str, **environ: str) -> Ended:
-        process = await self.start(*arguments, **environ)
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        assert process.returncode is not None
-        ended = Ended(process.returncode, out.decode(), err.decode())
-        assert "Traceback" not in ended.err
-        assert "sk-test-canary" not in ended.out + ended.err
-        return ended
+        return await end_of(await self.start(*arguments, **environ))
+
+    async def run_anew(self, *arguments: str, **environ: str) -> Ended:
+        return await end_of(await self.start_anew(*arguments, **environ))
 
     async def close(self) -> None:
         """Ends what a test that failed has left running, or the next one would fail of it too."""
         for process in self.started:
             if process.returncode is None:
-                process.kill()
+                process.send_signal(signal.SIGKILL)
                 await process.communicate()
 
 
+async def end_of(process: Process) -> Ended:
+    """What a process has said at its end."""
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    assert b"Traceback" not in err
+    assert b"sk-test-canary" not in out + err
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as opened:
+        yield opened
+
+
 @pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
+async def shell(tmp_path: Path, nursery: Nursery) -> AsyncIterator[Shell]:
     async with ModelServer() as server:
-        shell = Shell(tmp_path, server)
+        shell = Shell(tmp_path, server, nursery)
         yield shell
         await shell.close()
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Has processes hear SIGINT: a shell lets what it runs in the background ignore it, and children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 async def test_an_answer_streams_and_ends_with_the_usage_that_the_server_sent(
@@ -121,7 +136,7 @@ async def test_an_answer_streams_and_ends_with_the_usage_that_the_server_sent(
     shell.server.enqueue(Says("A cat on a mat.", usage=USAGE))
     photo = shell.write("photo.jpg", pictures.photo(1024, 768))
 
-    ended = await shell.run("ask", photo, "What is this?")
+    ended = await shell.run_anew("ask", photo, "What is this?")
 
     assert ended.code == 0
     assert ended.out.splitlines() == [
@@ -277,7 +292,7 @@ async def test_twenty_pictures_at_once_are_all_seen_in_their_order(shell: Shell)
         (["ask", "empty.png", "What?"], "empty"),
         (["ask", "page.png", "What?"], "web page"),
         (["ask", "drawing.svg", "What?"], "SVG"),
-        (["ask", "paper.pdf", "What?"], "damaged"),
+        (["ask", "paper.pdf", "What?"], "cut off"),
         (["ask", "half.jpg", "What?"], "cut off"),
         (["ask", "bomb.png", "What?"], "pixels"),
         (["ask", "bomb2.png", "What?"], "pixels"),
@@ -416,7 +431,6 @@ async def test_two_questions_at_once_in_one_thread_are_both_answered(shell: Shel
     assert len(shell.server.asked) == 5
 
 
-@pytest.mark.usefixtures("interruptible")
 async def test_an_interrupted_question_is_handed_back_at_once(shell: Shell) -> None:
     photo = shell.write("photo.jpg", pictures.photo())
     shell.server.enqueue(Stalls(), Says("One.", usage=USAGE), Says("Two.", usage=USAGE))
@@ -571,7 +585,7 @@ async def test_a_file_may_have_any_name(shell: Shell) -> None:
     for name in names:
         shell.write(name, pictures.photo())
 
-    ended = await shell.run("ask", "--json", "--", *names, "What?")
+    ended = await shell.run_anew("ask", "--json", "--", *names, "What?")
 
     assert ended.code == 0
     assert len(shell.server.asked[0].pictures) == 4
@@ -634,8 +648,8 @@ async def test_a_terminal_of_another_encoding_shows_what_it_can(shell: Shell) ->
     shell.server.enqueue(Says("Ein Käse für 3 €.", usage=USAGE))
     shell.server.enqueue(Says("Ein Käse für 3 €.", usage=USAGE))
 
-    shown = await shell.run("ask", photo, "What?", PYTHONIOENCODING="ascii")
-    told = await shell.run("ask", "--json", photo, "What?", PYTHONIOENCODING="ascii")
+    shown = await shell.run_anew("ask", photo, "What?", PYTHONIOENCODING="ascii")
+    told = await shell.run_anew("ask", "--json", photo, "What?", PYTHONIOENCODING="ascii")
 
     assert "Ein K?se f?r 3 ?." in shown.out
     assert told.json["answer"] == "Ein Käse für 3 €."

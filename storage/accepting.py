@@ -57,7 +57,7 @@ def accept(
     if arrived is None:
         return False
     now = transaction.now()
-    post = as_post(arrived)
+    post = as_post(arrived.thread, arrived.id)
     thread = transaction.run(KNOWN, {**post, "now": now}).first()
     if thread is None:
         if add(transaction, arrived, now, idle_seconds):

@@ -149,7 +149,7 @@ def reply(transaction: Transaction, message: Message) -> Reply | None:
             messages.c.settled_at.is_not(None),
             answers.c.version == messages.c.version,
         ),
-        as_post(message),
+        as_post(message.thread, message.id),
     )
     return None if row is None else to_reply(row)
 

@@ -6,13 +6,12 @@ from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from sqlalchemy import Row, bindparam, or_, select, update
-from sqlalchemy.sql.elements import ColumnElement
 
 from bot.domain import Action, Chance, Claim, Mark, Offer, Person, Pressed, ThreadId
 from storage import gallery
 from storage.claiming import held, recorded
 from storage.database import Transaction, insert
-from storage.rows import WITHIN, in_thread, to_thread
+from storage.rows import OF_POST, WITHIN, as_post, in_thread, to_thread
 from storage.tables import buttons, calls, messages, threads, votes
 
 TOKEN_BYTES = 16  # more than anybody can guess
@@ -74,7 +73,7 @@ def offer_card(
 ) -> str:
     """A token under a card, which goes with the thread and the message that it is about."""
     thread = transaction.first(select(threads.c.key).where(WITHIN), in_thread(place))
-    message = transaction.first(select(messages.c.key).where(of_question(place, question)))
+    message = transaction.first(select(messages.c.key).where(OF_POST), as_post(place, question))
     row = {
         "thread": None if thread is None else thread.key,
         "message": None if message is None else message.key,
@@ -255,16 +254,6 @@ def ask_anew(transaction: Transaction, message: Row[Any], **values: object) -> P
     due = now + NOTING_SECONDS if message.at_work else now
     transaction.run(update(threads).where(threads.c.key == message.thread, free).values(due=due))
     return "again"
-
-
-def of_question(place: ThreadId, question: str) -> ColumnElement[bool]:
-    """The message that a card is about."""
-    return (
-        (messages.c.platform == place.platform)
-        & (messages.c.workspace == place.workspace)
-        & (messages.c.channel == place.channel)
-        & (messages.c.id == question)
-    )
 
 
 def add(transaction: Transaction, place: ThreadId, row: Mapping[str, object], question: str) -> str:

@@ -56,14 +56,13 @@ def in_thread(thread: ThreadId) -> dict[str, str]:
     }
 
 
-def as_post(message: Message) -> dict[str, str]:
+def as_post(place: ThreadId, post: str) -> dict[str, str]:
     """What to fill into `OF_POST`."""
-    place = message.thread
     return {
         "post_platform": place.platform,
         "post_workspace": place.workspace,
         "post_channel": place.channel,
-        "post_id": message.id,
+        "post_id": post,
     }
 
 

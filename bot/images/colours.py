@@ -13,6 +13,8 @@ from bot.images.reading import Header
 
 MOST_PROFILE = 4_000_000
 """Bytes of a colour profile; a printer's has up to three million, and what is larger is left out."""
+PROGRAM = b"mpet"
+"""The kind of a profile's part that is a list of any number of steps: one of a few kilobytes could take minutes."""
 SPACES = {"L": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 
 # By ITU-T H.273, as PNG, HEIC and AVIF name colours without a profile.
@@ -55,7 +57,7 @@ def in_its_colours(picture: Pillow.Image, header: Header) -> Pillow.Image:
 def in_srgb(picture: Pillow.Image) -> Pillow.Image:
     """Colours of another profile brought to sRGB; a profile that makes no sense is left out."""
     given = picture.info.get("icc_profile")
-    if not isinstance(given, bytes) or not 128 < len(given) <= MOST_PROFILE:
+    if not isinstance(given, bytes) or not 128 < len(given) <= MOST_PROFILE or PROGRAM in given:
         return picture
     if picture.mode == "RGBA" and given[16:20] == SPACES["L"]:
         grey = in_srgb(alone(picture.getchannel("R"), given))

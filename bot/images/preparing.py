@@ -125,9 +125,8 @@ def opened(data: bytes, max_bytes: int) -> Header:
 
 def look(data: bytes, header: Header, wish: Wish) -> Seen:
     """What the model will be shown of a file."""
-    found = outline(header, wish.options)
-    for size in found.sizes if found else ():
-        accept(wish, wish.parts(size)[0] if found and found.cut else size)
+    if found := outline(header, wish.options):
+        accept(wish, found)
     if header.format == "PDF" or len(header.pages) > 1:
         drawn, receipt = documents.pages(data, header, wish)
         return Seen(tuple(page for page, _ in drawn), tuple(size for _, size in drawn), receipt)
@@ -178,13 +177,15 @@ def boxes(
         )
 
 
-def accept(wish: Wish, size: Size) -> None:
+def accept(wish: Wish, found: Outline) -> None:
     """Refuses what the model's API would refuse, before any work."""
-    if wish.rule.certainty != "unknown" and wish.rule.count(*size, wish.detail) is None:
-        raise PictureUnseen(
-            f"{size[0]}×{size[1]} pixels are more than the model takes at detail {wish.detail}; "
-            "ask at detail high, or post it smaller"
-        )
+    for full in found.sizes:
+        size = wish.parts(full)[0] if found.cut else full
+        if wish.rule.certainty != "unknown" and wish.rule.count(*size, wish.detail) is None:
+            raise PictureUnseen(
+                f"{pixels(size)} pixels are more than the model takes at detail {wish.detail}; "
+                "ask at detail high, or post it smaller"
+            )
 
 
 def framed(

@@ -1,6 +1,7 @@
 """Colours end as sRGB means them, whichever way a file says what it means."""
 
 import struct
+import time
 import zlib
 from collections.abc import Sequence
 
@@ -324,6 +325,23 @@ def test_a_png_is_seen_whatever_stands_where_its_profile_should(body: bytes) -> 
     data = data[:33] + pictures.chunk(b"iCCP", body) + data[33:]
 
     assert seen(data) == STORED
+
+
+def test_a_profile_that_would_take_minutes_to_compute_is_left_out() -> None:
+    # The same step thirty thousand times, told in eight bytes each.
+    step = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, *(1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0))
+    head, steps = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, 30_000), 30_000
+    places = struct.pack(">II", len(head) + 8 * steps, len(step)) * steps
+    profile = for_space(b"mntrRGB XYZ ", {b"D2B0": head + places + step})
+    data = pictures.saved(
+        swatches(), "WEBP", lossless=True, icc_profile=profile[:8] + b"\4" + profile[9:]
+    )
+
+    begun = time.thread_time()
+    pixels = seen(data)
+
+    assert time.thread_time() - begun < 3
+    assert all(map(pictures.close, pixels, STORED, [12] * len(STORED)))
 
 
 def test_a_profile_of_many_megabytes_is_left_out_of_a_photo() -> None:

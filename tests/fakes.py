@@ -200,4 +200,6 @@ def posted(
 def file(adapter: FakeAdapter, name: str, data: bytes | ThreadsightError) -> Attachment:
     """A file that the adapter can fetch, or whose fetching fails."""
     adapter.files[name] = data
-    return Attachment(id=name, name=name)
+    # Platforms tell it; where none does, a process is started in case that the file is a large one.
+    size = len(data) if isinstance(data, bytes) else None
+    return Attachment(id=name, name=name, size=size)

@@ -126,5 +126,7 @@ def spread(total: int, most: int) -> list[int]:
 def told(chosen: int, total: int, reachable: int) -> str:
     if chosen == total:
         return f"storyboard: all {total} frames, in time order"
+    if chosen == reachable:
+        return f"storyboard: the first {chosen} of {total} frames, in time order"
     of = f"{total} frames" if reachable == total else f"the first {reachable} of {total} frames"
     return f"storyboard: {chosen} of {of}, in time order"

@@ -78,10 +78,19 @@ def test_each_frame_wears_its_number() -> None:
     assert darkest(board.crop((60, 60, 298, 300))) > 240
 
 
-def test_a_film_too_long_to_be_decoded_is_shown_by_its_beginning() -> None:
-    assert (
-        boards.told(9, 5000, 800) == "storyboard: 9 of the first 800 of 5000 frames, in time order"
-    )
+@pytest.mark.parametrize(
+    ("chosen", "total", "reachable", "words"),
+    [
+        (9, 5000, 800, "9 of the first 800 of 5000 frames"),
+        (8, 9, 8, "the first 8 of 9 frames"),
+        (9, 42, 42, "9 of 42 frames"),
+        (4, 4, 4, "all 4 frames"),
+    ],
+)
+def test_what_is_on_a_board_is_told_also_of_a_film_too_long_to_be_decoded(
+    chosen: int, total: int, reachable: int, words: str
+) -> None:
+    assert boards.told(chosen, total, reachable) == f"storyboard: {words}, in time order"
 
 
 @given(st.integers(1, 5000), st.integers(1, 9))

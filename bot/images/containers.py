@@ -50,7 +50,9 @@ def isobmff(data: bytes) -> Header | None:
     meta = box(memoryview(data), b"meta")
     if meta is None:
         raise PictureUnseen(CUT_OFF if cut(data) else DAMAGED)
-    size, quarter, mirror, colours = primary(meta[4:], "AVIF picture" if avif else "HEIC photo")
+    size, quarter, mirror, colours = primary(
+        meta[4:], "an AVIF picture" if avif else "a HEIC photo"
+    )
     if cut(data):
         raise PictureUnseen(CUT_OFF)
     if avif:
@@ -95,7 +97,7 @@ def primary(meta: memoryview, name: str) -> tuple[Size, int, int | None, Size | 
         kind, body = properties[index - 1] if 0 < index <= len(properties) else (b"", stock)
         if kind == b"ispe":
             size = number(body, 4, 4, "big"), number(body, 8, 4, "big")
-        elif kind == b"clap" and size and name.startswith("HEIC"):
+        elif kind == b"clap" and size and name.endswith("HEIC photo"):
             size = aperture(body, size)
         elif kind == b"irot":
             quarter = number(body, 0, 1, "big") & 3
@@ -183,7 +185,7 @@ def tiff(data: bytes) -> Header:
         seen.add(at)
         tags, at = directory(data, at, order, big=big)
         width, height = tags.get(0x100, 0), tags.get(0x101, 0)
-        check("TIFF picture", width, height, MEGAPIXELS)
+        check("a TIFF picture", width, height, MEGAPIXELS)
         if not tags.get(0xFE, 0) & 1 or not pages:
             turned = 5 <= tags.get(0x112, 1) <= 8
             pages.append((len(seen) - 1, (height, width) if turned else (width, height)))
@@ -211,7 +213,7 @@ def bmp(data: bytes) -> Header:
         width, height = number(data, 18, 2, "little"), number(data, 20, 2, "little")
     else:
         width, height = number(data, 18, 4, "little"), signed(number(data, 22, 4, "little"))
-    check("BMP picture", width, abs(height), MEGAPIXELS)
+    check("a BMP picture", width, abs(height), MEGAPIXELS)
     return Header("BMP", width, abs(height))
 
 
@@ -227,7 +229,7 @@ def icon(data: bytes) -> Header:
     else:
         # Its own height counts the picture and a mask below it.
         width, height = number(inner, 4, 4, "little"), number(inner, 8, 4, "little") // 2
-    check("icon", width, height, MEGAPIXELS)
+    check("an icon", width, height, MEGAPIXELS)
     return Header("ICO", width, height)
 
 

@@ -77,8 +77,8 @@ def jpeg(data: bytes) -> Header:
         raise PictureUnseen(LAYERS)
     height, width = number(frame, 1, 2, "big"), number(frame, 3, 2, "big")
     if layered:
-        check("progressive JPEG", width, height, MEGAPIXELS_LAYERED)
-    check("JPEG", width, height, MEGAPIXELS["JPEG"])
+        check("a progressive JPEG", width, height, MEGAPIXELS_LAYERED)
+    check("a JPEG", width, height, MEGAPIXELS["JPEG"])
     return Header(
         "JPEG",
         width,
@@ -116,7 +116,7 @@ def png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise PictureUnseen(DAMAGED if len(data) > 16 else CUT_OFF)
     width, height = number(data, 16, 4, "big"), number(data, 20, 4, "big")
-    check("PNG", width, height, MEGAPIXELS["PNG"])
+    check("a PNG", width, height, MEGAPIXELS["PNG"])
     turn, frames, colours = 1, 1, None
     for kind, body in chunks(data, len(PNG), "big"):
         if kind == b"eXIf":
@@ -131,7 +131,7 @@ def png(data: bytes) -> Header:
 def webp(data: bytes) -> Header:
     """Reads the canvas from the first chunk, then turn and frames from the others."""
     width, height = canvas(data)
-    check("WebP", width, height, MEGAPIXELS["WEBP"])
+    check("a WebP", width, height, MEGAPIXELS["WEBP"])
     if number(data, 4, 4, "little") + 8 > len(data):
         raise PictureUnseen(CUT_OFF)
     turn, frames = 1, 0
@@ -160,7 +160,7 @@ def canvas(data: bytes) -> tuple[int, int]:
 def gif(data: bytes) -> Header:
     """Walks the blocks; the canvas is as large as the screen and the first frame need."""
     width, height = number(data, 6, 2, "little"), number(data, 8, 2, "little")
-    check("GIF", max(1, width), max(1, height), MEGAPIXELS["GIF"])
+    check("a GIF", max(1, width), max(1, height), MEGAPIXELS["GIF"])
     frames = 0
     for at in images_of(data, 13 + palette(data[10])):
         if not frames:
@@ -169,7 +169,7 @@ def gif(data: bytes) -> Header:
         frames += 1
     if not frames:
         raise PictureUnseen(CUT_OFF)
-    check("GIF", width, height, MEGAPIXELS["GIF"])
+    check("a GIF", width, height, MEGAPIXELS["GIF"])
     return Header("GIF", width, height, frames=frames)
 
 

@@ -55,12 +55,12 @@ class Header:
 
 
 def check(name: str, width: int, height: int, megapixels: int) -> None:
-    """Refuses what no picture is, and what would take too much memory to decode."""
+    """Refuses what no picture is, and what would take too much memory to decode; the name has its article."""
     if width < 1 or height < 1:
         raise PictureUnseen(DAMAGED)
     if width * height > megapixels * 1_000_000:
         raise PictureUnseen(
-            f"it has {width}×{height} pixels, and a {name} may have {megapixels} million; "
+            f"it has {width}×{height} pixels, and {name} may have {megapixels} million; "
             "post it smaller"
         )
     if max(width, height) > LONGEST_SIDE:

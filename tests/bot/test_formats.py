@@ -203,23 +203,32 @@ def test_a_cut_file_is_never_half_seen(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "name"),
     [
-        b"BM" + bytes(12) + struct.pack("<Iii", 40, 60_000, -60_000) + bytes(40),
-        pictures.tiff(Image.new("1", (8, 8))).replace(
-            struct.pack("<HHII", 0x100, 4, 1, 8), struct.pack("<HHII", 0x100, 4, 1, 200_000_000)
+        (b"BM" + bytes(12) + struct.pack("<Iii", 40, 60_000, -60_000) + bytes(40), "a BMP picture"),
+        (
+            pictures.tiff(Image.new("1", (8, 8))).replace(
+                struct.pack("<HHII", 0x100, 4, 1, 8), struct.pack("<HHII", 0x100, 4, 1, 200_000_000)
+            ),
+            "a TIFF picture",
         ),
-        pictures.heic(128, 64).replace(
-            struct.pack(">II", 128, 64), struct.pack(">II", 32_768, 32_768)
+        (
+            pictures.heic(128, 64).replace(
+                struct.pack(">II", 128, 64), struct.pack(">II", 32_768, 32_768)
+            ),
+            "a HEIC photo",
         ),
-        pictures.saved(SCENE, "AVIF").replace(
-            struct.pack(">II", 300, 200), struct.pack(">II", 20_000, 20_000)
+        (
+            pictures.saved(SCENE, "AVIF").replace(
+                struct.pack(">II", 300, 200), struct.pack(">II", 20_000, 20_000)
+            ),
+            "an AVIF picture",
         ),
     ],
     ids=["bmp", "tiff", "heic", "avif"],
 )
-def test_a_bomb_is_refused_by_its_header(data: bytes) -> None:
-    with pytest.raises(PictureUnseen, match="post it smaller"):
+def test_a_bomb_is_refused_by_its_header(data: bytes, name: str) -> None:
+    with pytest.raises(PictureUnseen, match=f"and {name} may have 50 million; post it smaller"):
         images.measure(data)
 
 

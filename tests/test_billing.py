@@ -4,16 +4,14 @@ import asyncio
 import base64
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from bot.desk import Desk
@@ -92,16 +90,8 @@ def counted(url: dict[str, Any], model: str) -> int:
     return -(-(-(-width // 32) * -(-height // 32) * 12) // 10)
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """In memory where there is such a place: it is not the disk's patience that is tested here."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
-
-
 async def test_a_thousand_questions_cost_to_the_nano_dollar_what_the_provider_bills(
-    folder: Path,
+    tmp_path: Path,
 ) -> None:
     chance = random.Random(SEED)
     meter = Meter()
@@ -109,7 +99,7 @@ async def test_a_thousand_questions_cost_to_the_nano_dollar_what_the_provider_bi
     faults: list[Script] = [Fails(400, "bad", "No."), Fails(403, "no", "No."), BROKEN]
     async with (
         ModelServer(bill=meter, validate=False) as server,
-        running(folder, server, BOT_BUDGET_PERSON_DAY="0.02") as bot,
+        running(tmp_path, server, BOT_BUDGET_PERSON_DAY="0.02") as bot,
     ):
         server.scripts.extend(
             chance.choice(faults) if chance.random() < 0.15 else Says("A cat on a mat.")
@@ -142,13 +132,13 @@ async def test_a_thousand_questions_cost_to_the_nano_dollar_what_the_provider_bi
 
 
 async def test_of_two_hundred_questions_at_once_a_budget_for_ten_lets_ten_through(
-    folder: Path,
+    tmp_path: Path,
 ) -> None:
     meter = Meter()
     async with ModelServer(bill=meter, validate=False) as server:
-        one = await reserve_of_one(server)
+        one = await reserve_of_one(tmp_path / "one", server)
         budget = one * 10
-        async with running(folder, server, BOT_BUDGET_WORKSPACE_MONTH=str(budget)) as bot:
+        async with running(tmp_path, server, BOT_BUDGET_WORKSPACE_MONTH=str(budget)) as bot:
             # Nobody is done before everybody has asked: ten reserves fill the budget.
             gate = asyncio.Event()
             server.scripts.extend(Says("A cat.", hold=gate) for _ in range(200))
@@ -234,13 +224,12 @@ async def running(folder: Path, server: ModelServer, **environ: str) -> AsyncIte
             await working
 
 
-async def reserve_of_one(server: ModelServer) -> Decimal:
+async def reserve_of_one(folder: Path, server: ModelServer) -> Decimal:
     """The most that one of the crowd's questions may cost: what is reserved for it."""
-    with TemporaryDirectory() as folder:
-        async with running(Path(folder), server) as bot:
-            server.enqueue(BROKEN)
-            await bot.answered([question(0, random.Random(1), bot.place, alone=True)])
-            [row] = await bot.rows()
+    async with running(folder, server) as bot:
+        server.enqueue(BROKEN)
+        await bot.answered([question(0, random.Random(1), bot.place, alone=True)])
+        [row] = await bot.rows()
     assert row.estimated_input is not None
     most = bot.engine.prices.most(row.model, row.estimated_input, 100)
     assert most is not None

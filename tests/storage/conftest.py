@@ -80,14 +80,6 @@ def postgres() -> Iterator[Server]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with empty tables, to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("pattern") / "store.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path, pattern: Path) -> str:
     """An empty database on each of the two."""

@@ -20,6 +20,7 @@ from storage import faults, schema
 from storage.engines import (
     BUSY_SECONDS,
     CONNECTIONS,
+    LASTING,
     database_file,
     make_file,
     parse,
@@ -117,10 +118,14 @@ class Database:
             self._threads = ThreadPoolExecutor(READERS, "database-read")
             self._line = Line(self._write)
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Does the work in one transaction, which is whole even when the caller is cancelled."""
+    async def write(self, work: Callable[[Transaction], T], *, lasting: bool = True) -> T:
+        """Does the work in one transaction, which is whole even when the caller is cancelled.
+
+        Work that need not last outlives every process, but not a power cut: SQLite does not wait
+        for the disk. PostgreSQL does, since who holds a claim may outlive it.
+        """
         if self._line is not None:
-            return await self._patiently(self._line.join(work))
+            return await self._patiently(self._line.join(work, lasting))
         return await self._patiently(self._threads.submit(self._attempt, self._writer, work))
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
@@ -144,25 +149,27 @@ class Database:
         except TimeoutError as error:
             raise Outage(faults.AWAY if self.postgres else faults.LOCKED) from error
 
-    def _write(self, work: Callable[[Transaction], T]) -> T:
-        result = self._attempt(self._writer, work)
+    def _write(self, work: Callable[[Transaction], T], lasting: bool) -> T:
+        result = self._attempt(self._writer, work, lasting)
         if self._scrub_due:
             self._scrub()
         return result
 
-    def _attempt(self, engine: Engine, work: Callable[[Transaction], T]) -> T:
+    def _attempt(self, engine: Engine, work: Callable[[Transaction], T], lasting: bool = True) -> T:
         for last in (False, False, False, True):
             try:
-                return self._transact(engine, work)
+                return self._transact(engine, work, lasting)
             except SQLAlchemyError as error:
                 if last or not faults.collided(error):
                     raise faults.translate(error) from faults.discreet(error)
         raise AssertionError("the last try returns or raises")
 
-    def _transact(self, engine: Engine, work: Callable[[Transaction], T]) -> T:
-        with engine.begin() as connection:
-            transaction = Transaction(connection, self._clock, self.postgres)
-            result = work(transaction)
+    def _transact(self, engine: Engine, work: Callable[[Transaction], T], lasting: bool) -> T:
+        with engine.connect() as connection:
+            connection.info[LASTING] = lasting
+            with connection.begin():
+                transaction = Transaction(connection, self._clock, self.postgres)
+                result = work(transaction)
         # Only work that was committed has left something to scrub.
         if transaction.scrub and not self.postgres:
             self._scrub_due = True

@@ -72,23 +72,28 @@ def sqlite_engine(
     # one that says so at its beginning waits.
     words = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
+    def begin(connection: PoolProxiedConnection) -> None:
+        cursor = connection.cursor()
+        if writes:
+            level = "FULL" if connection.info.get(LASTING, True) else "NORMAL"
+            cursor.execute(f"PRAGMA synchronous = {level}")
+        cursor.execute(words)
+
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    def begin(connection: PoolProxiedConnection) -> None:
-        connection.cursor().execute(words)
-
     # The dialect's own door: a listener would make every statement a third slower.
     engine.dialect.do_begin = begin  # type: ignore[assignment]
     return engine
 
 
+# In what a connection knows of itself: whether its next transaction waits for the disk.
+LASTING = "lasting"
 PRAGMAS = (
     "journal_mode = WAL",
-    "synchronous = FULL",
     "foreign_keys = ON",
     # What is deleted is overwritten.
     "secure_delete = ON",

@@ -18,6 +18,7 @@ class Piece(Generic[Given]):
     """Work in the line, and its result."""
 
     work: Callable[[Given], Any]
+    lasting: bool
     result: Future[Any] = field(default_factory=Future)
 
 
@@ -28,15 +29,15 @@ class Spoiled(Exception):
 class Line(Generic[Given]):
     """Does what waits in order, in one thread; a piece of work fails alone, a transaction for all in it."""
 
-    def __init__(self, transact: Callable[[Callable[[Given], list[Any]]], list[Any]]) -> None:
+    def __init__(self, transact: Callable[[Callable[[Given], list[Any]], bool], list[Any]]) -> None:
         self.transact = transact
-        """Does all of a transaction's work, wholly or not at all."""
+        """Does all of a transaction's work, wholly or not at all, and lasting where any of it is."""
         self.thread = ThreadPoolExecutor(1, "database-write")
         self.waiting: deque[Piece[Given]] = deque()
 
-    def join(self, work: Callable[[Given], T]) -> Future[T]:
+    def join(self, work: Callable[[Given], T], lasting: bool) -> Future[T]:
         """Puts work into the line; who cancels its result in time takes it out again."""
-        piece = Piece(work)
+        piece = Piece(work, lasting)
         self.waiting.append(piece)
         self.thread.submit(self.serve)
         return piece.result
@@ -67,7 +68,8 @@ class Line(Generic[Given]):
         if not pieces:
             return
         try:
-            results = self.transact(lambda given: all_of(pieces, given))
+            lasting = any(piece.lasting for piece in pieces)
+            results = self.transact(lambda given: all_of(pieces, given), lasting)
         except Spoiled:
             raise
         except BaseException as error:

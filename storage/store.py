@@ -66,7 +66,11 @@ HELD = (
 
 
 class SqlStore:
-    """The memory of the bot; see `bot.ports.Store` for what each method promises."""
+    """The memory of the bot; see `bot.ports.Store` for what each method promises.
+
+    What a new claim would find out or do again need not outlive a power cut: it is written without
+    waiting for the disk.
+    """
 
     def __init__(
         self,
@@ -133,7 +137,8 @@ class SqlStore:
                     tx,
                     claiming.claim(tx, platforms, thread, self._lease_seconds),
                     self._retention_seconds,
-                )
+                ),
+                lasting=False,
             )
         )
         try:
@@ -150,7 +155,7 @@ class SqlStore:
         if not claims:
             return {}
         return await self._database.write(
-            lambda tx: claiming.renew(tx, claims, self._lease_seconds)
+            lambda tx: claiming.renew(tx, claims, self._lease_seconds), lasting=False
         )
 
     async def standing(self, claim: Claim) -> Standing:
@@ -160,7 +165,8 @@ class SqlStore:
     async def pictures(self, claim: Claim) -> list[Picture]:
         """The pictures so far, each with its number."""
         return await self._database.write(
-            lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message)
+            lambda tx: gallery.numbered(tx, claiming.held(tx, claim), claim.message),
+            lasting=False,
         )
 
     async def keep(
@@ -168,13 +174,15 @@ class SqlStore:
     ) -> None:
         """Stores a prepared picture."""
         await self._database.write(
-            lambda tx: gallery.keep(tx, claiming.held(tx, claim), number, [image, *more])
+            lambda tx: gallery.keep(tx, claiming.held(tx, claim), number, [image, *more]),
+            lasting=False,
         )
 
     async def recall(self, claim: Claim, number: int, form: str, *, source: str = "") -> bool:
         """Shows a form that is there already."""
         return await self._database.write(
-            lambda tx: gallery.recall(tx, claiming.held(tx, claim), number, form, source)
+            lambda tx: gallery.recall(tx, claiming.held(tx, claim), number, form, source),
+            lasting=False,
         )
 
     async def knows(self, place: ThreadId, source: str, form: str) -> bool:
@@ -184,7 +192,8 @@ class SqlStore:
     async def note(self, claim: Claim, number: int, receipt: str) -> None:
         """Notes a receipt alone."""
         await self._database.write(
-            lambda tx: gallery.note(tx, claiming.held(tx, claim), number, receipt)
+            lambda tx: gallery.note(tx, claiming.held(tx, claim), number, receipt),
+            lasting=False,
         )
 
     async def load(self, key: ImageKey) -> bytes:
@@ -246,12 +255,13 @@ class SqlStore:
 
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes where the reply stands."""
-        await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
+        await self._database.write(lambda tx: claiming.posted(tx, claim, posts), lasting=False)
 
     async def offer(self, claim: Claim, chances: Sequence[Chance]) -> list[str]:
         """Tokens of buttons."""
         return await self._database.write(
-            lambda tx: pressing.offer(tx, claim, chances, self._retention_seconds)
+            lambda tx: pressing.offer(tx, claim, chances, self._retention_seconds),
+            lasting=False,
         )
 
     async def offer_card(

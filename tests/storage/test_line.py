@@ -141,3 +141,23 @@ async def test_a_locked_database_is_waited_for_once_by_all(busy: Busy, tmp_path:
     assert tries == ["again"]
     assert await busy.database.write(Adding(9)) == 9
     assert await busy.names() == [9]
+
+
+async def test_all_waits_for_the_disk_with_whatever_has_to_last(busy: Busy) -> None:
+    def level(transaction: Transaction) -> int:
+        return int(transaction.connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    await busy.hold()
+    together = [
+        asyncio.create_task(busy.database.write(level, lasting=lasting))
+        for lasting in (False, True, False)
+    ]
+    await asyncio.sleep(0)
+    busy.go.set()
+
+    assert await asyncio.gather(*together) == [FULL] * 3
+    assert await busy.database.write(level, lasting=False) == NORMAL
+    assert await busy.database.write(level) == FULL
+
+
+NORMAL, FULL = 1, 2  # as SQLite numbers them

@@ -16,8 +16,14 @@ FETCH_SECONDS = 6.0
 """For one file; people wait for a card."""
 READ_SECONDS = 10.0
 """For all of them; what is not read by then counts as its platform tells it."""
-MAY_BE_MORE = (".apng", ".avif", ".gif", ".heif", ".pdf", ".png", ".tif", ".tiff", ".webp")
-"""Names of files that may move or have pages: they come to several pictures, or to one of another size."""
+KINDS = frozenset(
+    (
+        "application/pdf",
+        *(f"image/{kind}" for kind in ("apng", "avif", "gif", "png", "tiff", "webp")),
+    )
+)
+NAMES = (".apng", ".avif", ".gif", ".pdf", ".png", ".tif", ".tiff", ".webp")
+"""Of files that may move or have pages: they come to several pictures, or to one of another size."""
 
 # What a drawing is made of: no more than it can show, whatever the estimate is for.
 DRAWN_MODEL = "gpt-4o"
@@ -39,7 +45,7 @@ class Files:
         """The pictures of a file, by its own bytes where they may tell more than its platform does."""
         told = Sized.of(attachment, max_bytes=self.max_bytes, cut=self.darkroom.options.split_tall)
         unsized = told.error == UNSIZED and not attachment.linked
-        more = not told.error and attachment.name.lower().endswith(MAY_BE_MORE)
+        more = not told.error and may_be_more(attachment)
         # All together is hardly more than one file may be.
         room = len(self.read) < MOST_READ and sum(map(len, self.read.values())) < self.max_bytes
         if not (room and (unsized or more)):
@@ -70,6 +76,10 @@ class Files:
         adapter = self.adapters[message.thread.platform]
         async with asyncio.timeout(FETCH_SECONDS):
             return await adapter.fetch(message, attachment)
+
+
+def may_be_more(attachment: Attachment) -> bool:
+    return attachment.media_type in KINDS or attachment.name.lower().endswith(NAMES)
 
 
 async def parts_of(name: str, data: bytes, darkroom: Darkroom) -> list[Sized]:

@@ -60,8 +60,7 @@ def decode(data: bytes, header: Header, wish: Wish) -> Pillow.Image:
     target = turned(wish.target(header.upright), header.turn)
     if header.format == "JPEG":
         return shrunk_jpeg(data, header, target, wish)
-    picture = full_colour(in_its_colours(whole(data, header), header))
-    return plain(resize(picture, target, sharp=True))
+    return plain(resize(at_full_size(data, header), target, sharp=True))
 
 
 def shrunk_jpeg(data: bytes, header: Header, target: Size, wish: Wish) -> Pillow.Image:
@@ -134,6 +133,11 @@ def is_near(size: Size, target: Size) -> bool:
 
 def covers(size: Size, target: Size) -> bool:
     return all(side >= limit for side, limit in zip(size, target, strict=True))
+
+
+def at_full_size(data: bytes, header: Header) -> Pillow.Image:
+    """All pixels, in a mode that may be averaged and with the profile of their colours."""
+    return full_colour(in_its_colours(whole(data, header), header))
 
 
 def whole(data: bytes, header: Header) -> Pillow.Image:

@@ -12,11 +12,10 @@ from bot import tokens
 from bot.domain import Detail, Image
 from bot.errors import PictureUnseen, SetupError
 from bot.images import boards, documents, headers
-from bot.images.colours import in_its_colours
-from bot.images.decoding import decode, scaled_jpeg, version, whole
+from bot.images.decoding import at_full_size, decode, scaled_jpeg, version
 from bot.images.encoding import encode
 from bot.images.outlines import Outline, outline
-from bot.images.pixels import full_colour, plain, turned, upright
+from bot.images.pixels import plain, turned, upright
 from bot.images.reading import Header, damage_told
 from bot.images.resizing import keep_memory, resize
 from bot.images.wishes import Options, Wish
@@ -151,7 +150,7 @@ def cut(data: bytes, header: Header, wish: Wish, parts: tuple[Size, ...]) -> See
         if box is not None:
             picture = picture.crop((0, 0, round(box[2]), round(box[3])))
     else:
-        picture = full_colour(in_its_colours(whole(data, header), header))
+        picture = at_full_size(data, header)
     picture = upright(picture, header.turn)
     pictures = tuple(
         plain(resize(picture, target, box, sharp=True)) for box in boxes(picture.size, size, parts)

@@ -174,6 +174,17 @@ async def test_an_animation_is_counted_as_the_storyboard_that_is_sent(
     assert place.fetched == ["f1"]
 
 
+async def test_an_animation_is_known_by_its_media_type_too(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    place.files["f1"] = pictures.animation("GIF", 400, 300, 9)
+    told = Attachment("f1", "moves", media_type="image/gif", width=400, height=300)
+
+    card = await estimator.card(command(told), ASK)
+
+    assert "`moves, all 9 frames` 1200×900" in card.text
+
+
 async def test_an_animation_that_a_thread_still_has_to_look_at_is_read_too(
     estimator: Estimator, store: SqlStore, place: FakeAdapter
 ) -> None:

@@ -7,7 +7,7 @@ from math import exp
 from struct import pack
 
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageChops, ImageCms
 
 from bot.images.reading import Header
 
@@ -59,9 +59,8 @@ def in_srgb(picture: Pillow.Image) -> Pillow.Image:
     given = picture.info.get("icc_profile")
     if not isinstance(given, bytes) or not 128 < len(given) <= MOST_PROFILE or PROGRAM in given:
         return picture
-    if picture.mode == "RGBA" and given[16:20] == SPACES["L"]:
-        grey = in_srgb(alone(picture.getchannel("R"), given))
-        return Pillow.merge("RGBA", (*grey.convert("RGB").split(), picture.getchannel("A")))
+    if given[16:20] == SPACES["L"] and is_grey(picture):
+        return grey_in_srgb(picture, given)
     if given[16:20] != SPACES.get(picture.mode):
         return picture
     try:
@@ -77,9 +76,22 @@ def in_srgb(picture: Pillow.Image) -> Pillow.Image:
     return converted or picture
 
 
-def alone(channel: Pillow.Image, given: bytes) -> Pillow.Image:
-    channel.info = {"icc_profile": given}
-    return channel
+def is_grey(picture: Pillow.Image) -> bool:
+    """Whether a picture in red, green and blue has no colour: its decoder knows no plain grey."""
+    if picture.mode not in ("RGB", "RGBA"):
+        return False
+    red, green, blue, *_ = picture.split()
+    return not any(ImageChops.difference(red, each).getbbox() for each in (green, blue))
+
+
+def grey_in_srgb(picture: Pillow.Image, given: bytes) -> Pillow.Image:
+    """By the profile of its grey, with what is transparent left as it is."""
+    grey, *_ = picture.split()
+    grey.info = {"icc_profile": given}
+    shown = in_srgb(grey).convert("RGB")
+    if picture.mode == "RGBA":
+        shown.putalpha(picture.getchannel("A"))
+    return shown
 
 
 @cache

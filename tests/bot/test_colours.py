@@ -257,10 +257,19 @@ def test_a_grey_profile_is_heeded(mode: str) -> None:
     if mode != "I;16":
         picture = Image.new("L", (64, 64), 128).convert(mode)
 
-    data = pictures.saved(picture, "PNG", icc_profile=profile)
+    for kind in ("PNG", "AVIF") if mode != "I;16" else ("PNG",):
+        data = pictures.saved(picture, kind, icc_profile=profile)
 
-    pixel = pictures.opened(images.prepare(data, "gpt-4o", "high").data).convert("RGB")
-    assert pictures.close(pixel.getpixel((32, 32)), (round(255 * bent(128 / 255)),) * 3, 2)
+        pixel = pictures.opened(images.prepare(data, "gpt-4o", "high").data).convert("RGB")
+        assert pictures.close(pixel.getpixel((32, 32)), (round(255 * bent(128 / 255)),) * 3, 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_grey_profile_takes_no_colours_away(mode: str) -> None:
+    light = b"curv\0\0\0\0" + struct.pack(">IH", 1, 256)
+    profile = for_space(b"mntrGRAYXYZ ", {b"kTRC": light})
+
+    assert seen(pictures.saved(swatches().convert(mode), "PNG", icc_profile=profile)) == STORED
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

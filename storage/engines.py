@@ -90,7 +90,8 @@ def sqlite_engine(
     return engine
 
 
-# In what a connection knows of itself: whether its next transaction waits for the disk.
+# In what a connection knows of itself: whether its next transaction outlives a power cut. Either
+# way the file stays whole (SQLite's manual, "PRAGMA synchronous", on NORMAL with a WAL).
 LASTING = "lasting"
 PRAGMAS = (
     "journal_mode = WAL",

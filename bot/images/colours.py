@@ -1,7 +1,7 @@
 """Colours as their file means them → colours as sRGB means them."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from math import exp
 from struct import pack
@@ -94,7 +94,8 @@ def grey_in_srgb(picture: Pillow.Image, given: bytes) -> Pillow.Image:
     return shown
 
 
-@cache
+# Few: a file may name any numbers.
+@lru_cache(maxsize=16)
 def profile(primaries: int, transfer: int) -> bytes | None:
     """A profile of colours that are named by their numbers; None for sRGB's, and for those nobody uses."""
     curve = CURVES.get(transfer)

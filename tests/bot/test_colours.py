@@ -358,3 +358,10 @@ def test_a_profile_of_many_megabytes_is_left_out_of_a_photo() -> None:
     data = pictures.saved(swatches(), "WEBP", lossless=True, icc_profile=profile)
 
     assert all(map(pictures.close, seen(data), STORED, [12] * len(STORED)))
+
+
+def test_files_that_name_ever_other_colours_take_no_memory() -> None:
+    for transfer in range(100, 140):
+        assert colours.profile(12, transfer) is not None
+
+    assert colours.profile.cache_info().currsize <= 16

@@ -198,10 +198,12 @@ def as_told(picture: Opened, header: Header) -> Opened:
 def png_parts(data: bytes, kinds: tuple[bytes, ...]) -> bytes:
     """A PNG without texts and the like: they make no pixels, and give a decoder chances to fail."""
     view = memoryview(data)
-    kept, at = [view[:8]], 8
+    kept, at, profiles = [view[:8]], 8, 0
     for kind, body in headers.chunks(data, at, "big"):
         end = at + 12 + len(body)
-        if kind in kinds and (kind != b"iCCP" or unpacks(body)):
+        profiles += kind == b"iCCP"
+        # One is all there may be; of thousands each would be unpacked.
+        if kind in kinds and (kind != b"iCCP" or (profiles == 1 and unpacks(body))):
             kept.append(view[at:end])
         at = end
     return b"".join(kept)

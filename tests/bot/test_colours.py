@@ -336,6 +336,17 @@ def test_a_png_is_seen_whatever_stands_where_its_profile_should(body: bytes) -> 
     assert seen(data) == STORED
 
 
+def test_of_thousands_of_profiles_one_is_unpacked() -> None:
+    body = b"again\0\0" + zlib.compress(profile_of("adobe", 2.19921875) + bytes(1_000_000), 9)
+    data = pictures.saved(swatches(), "PNG")
+
+    data = data[:33] + pictures.chunk(b"iCCP", body) * 5000 + data[33:]
+
+    begun = time.thread_time()
+    assert pictures.close(seen(data)[0], as_srgb(linear(STORED[0], 2.19921875), "adobe"), 5)
+    assert time.thread_time() - begun < 2
+
+
 def test_a_profile_that_would_take_minutes_to_compute_is_left_out() -> None:
     # The same step thirty thousand times, told in eight bytes each.
     step = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, *(1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0))

@@ -31,7 +31,7 @@ from bot.domain import (
 from bot.images import Darkroom
 from storage.store import SqlStore, open_store
 from tests.adapters.contract import Upload, png
-from tests.adapters.discord.test_contract import DiscordStage
+from tests.adapters.discord.stage import DiscordStage
 from tests.servers.discord import DiscordServer
 from tests.servers.openai import Says
 

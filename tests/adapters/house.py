@@ -6,11 +6,11 @@ import signal
 import sys
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiohttp
 
@@ -187,6 +187,19 @@ class HouseStage(Stage):
 
     def asked(self) -> list[list[bytes]]:
         return [asked.pictures for asked in self.model.asked]
+
+
+House = TypeVar("House", bound=HouseStage)
+
+
+@asynccontextmanager
+async def begun(stage: House) -> AsyncIterator[House]:
+    """A started stage, until the end of the block."""
+    await stage.begin()
+    try:
+        yield stage
+    finally:
+        await stage.close()
 
 
 def inherited() -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,6 +14,8 @@ from adapters.discord import DiscordAdapter, events
 from adapters.discord.places import Place
 from bot.domain import Card, Claim, Command, Message, Person, PostId, Proposal, Scope, ThreadId
 from bot.errors import Outage
+from tests.adapters.discord.stage import DiscordStage
+from tests.adapters.house import begun
 from tests.servers.discord import DiscordServer
 
 MAX_FILE_BYTES = 1_000_000
@@ -207,6 +210,20 @@ async def asked(
 def claimed(message: Message, *, posts: tuple[PostId, ...] = (), version: int = 1) -> Claim:
     """The right to answer a message."""
     return Claim(message, number=1, version=version, failures=0, until=0.0, posts=posts)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[DiscordStage]:
+    """The whole bot, in the test's own process."""
+    async with begun(DiscordStage(tmp_path, apart=False)) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[DiscordStage]:
+    """The whole bot, in a process that can be killed."""
+    async with begun(DiscordStage(tmp_path, apart=True)) as stage:
+        yield stage
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,12 @@
 """Every request of an answer × every way in which it can go wrong: people see one whole answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.adapters.contract import FOOTER, Upload, png
-from tests.adapters.discord.test_contract import DiscordStage
+from tests.adapters.discord.stage import DiscordStage
 from tests.servers.discord import Fault
 
 VIA = {"Via": "1.1 google"}
@@ -35,14 +33,6 @@ CALLS = [
     "GET /channels/{channel}/messages/{message}",
     FILE,
 ]
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[DiscordStage]:
-    stage = DiscordStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
 
 
 @pytest.mark.parametrize("call", CALLS)

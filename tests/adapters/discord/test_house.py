@@ -1,34 +1,14 @@
 """The whole bot on Discord: conversations, changes of mind, crowds, and a bot that dies while it reads."""
 
 from collections import deque
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from tests.adapters.contract import FOOTER, Upload, png
-from tests.adapters.discord.test_contract import DiscordStage
+from tests.adapters.discord.stage import DiscordStage
 from tests.servers.discord import DM, VOICE, Fault
 from tests.servers.openai import Says
 
 HISTORY = "GET /channels/{channel}/messages"
 QUESTIONS, PEOPLE = 40, 20  # 200 of 50 people are asked by the benchmark
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[DiscordStage]:
-    stage = DiscordStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path) -> AsyncIterator[DiscordStage]:
-    stage = DiscordStage(tmp_path, apart=True)
-    await stage.begin()
-    yield stage
-    await stage.close()
 
 
 def whole(stage: DiscordStage, channel: str) -> int:

@@ -1,26 +1,14 @@
 """Commands, forms and buttons with the whole bot behind them: the real desk, store, worker and a model's server."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.adapters.contract import Upload, png
+from tests.adapters.discord.stage import DiscordStage
 from tests.adapters.discord.test_asking import about, ask, uploaded
-from tests.adapters.discord.test_contract import DiscordStage
 from tests.servers.discord import DiscordServer
 
 CHANNEL = DiscordServer.channel
 Json = dict[str, Any]
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[DiscordStage]:
-    stage = DiscordStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
 
 
 def labels(message: Json) -> list[str]:

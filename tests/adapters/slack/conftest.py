@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -23,6 +24,8 @@ from bot.domain import (
     ThreadId,
 )
 from bot.errors import Outage, ThreadsightError
+from tests.adapters.house import begun
+from tests.adapters.slack.stage import SlackStage
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, CHANNEL, TEAM, SlackServer
 
 REPLY = Reply(text="A red square.", footer=("1,203 in · 42 out · $0.0034", "thread $0.01"))
@@ -153,6 +156,20 @@ async def listening(
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[SlackStage]:
+    """The whole bot, in the test's own process."""
+    async with begun(SlackStage(tmp_path, apart=False)) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[SlackStage]:
+    """The whole bot, in a process that can be killed."""
+    async with begun(SlackStage(tmp_path, apart=True)) as stage:
+        yield stage
 
 
 @pytest.fixture(autouse=True)

@@ -1,29 +1,8 @@
 """The contract of all adapters, on Slack, and what Slack has beyond it."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from tests.adapters.contract import Contract, Upload, png
 from tests.adapters.slack.stage import SlackStage
 from tests.servers.slack import DIRECT
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[SlackStage]:
-    stage = SlackStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path) -> AsyncIterator[SlackStage]:
-    stage = SlackStage(tmp_path, apart=True)
-    await stage.begin()
-    yield stage
-    await stage.close()
 
 
 class TestSlack(Contract):

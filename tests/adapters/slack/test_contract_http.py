@@ -6,24 +6,21 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.contract import Contract, Upload, png
+from tests.adapters.house import begun
 from tests.adapters.slack.stage import HttpStage, InstalledStage
 from tests.servers.slack import TEAM
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[HttpStage]:
-    stage = HttpStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
+    async with begun(HttpStage(tmp_path, apart=False)) as stage:
+        yield stage
 
 
 @pytest.fixture
 async def machine(tmp_path: Path) -> AsyncIterator[HttpStage]:
-    stage = HttpStage(tmp_path, apart=True)
-    await stage.begin()
-    yield stage
-    await stage.close()
+    async with begun(HttpStage(tmp_path, apart=True)) as stage:
+        yield stage
 
 
 class TestSlackOverHttp(Contract):
@@ -49,17 +46,13 @@ class TestSlackOverHttp(Contract):
 async def test_a_workspace_that_installs_is_answered_and_one_that_leaves_is_erased(
     tmp_path: Path,
 ) -> None:
-    stage = InstalledStage(tmp_path, apart=False)
-    await stage.begin()
-    try:
+    async with begun(InstalledStage(tmp_path, apart=False)) as stage:
         stage.answers("A canary bird.")
         question = await stage.post(f"{stage.mention} what is it?", [Upload("a.png", png(1))])
         posts = await stage.answered(question)
 
         stage.server.event({"type": "app_uninstalled"}, team_id=TEAM)
         await stage.until(lambda: all(each.acked_at for each in stage.server.deliveries))
-    finally:
-        await stage.close()
 
     kept = everything(tmp_path)
     assert posts[0].startswith("A canary bird.")

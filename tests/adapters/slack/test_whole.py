@@ -1,23 +1,10 @@
 """What people on Slack do to questions and answers, with the whole bot behind it."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from tests.adapters.contract import FOOTER, Upload, png, size
 from tests.adapters.house import Within
 from tests.adapters.slack.stage import SlackStage
 from tests.servers import slack_rules as rules
 from tests.servers.slack import CHANNEL, SlackServer
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[SlackStage]:
-    stage = SlackStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
 
 
 def pressable(slack: SlackServer, label: str) -> tuple[str, rules.Json]:

@@ -6,23 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.contract import Contract, Stage, Upload, png
+from tests.adapters.house import begun
 from tests.adapters.web.stage import WebStage
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[WebStage]:
-    stage = WebStage(tmp_path, apart=False)
-    await stage.begin()
-    yield stage
-    await stage.close()
+    async with begun(WebStage(tmp_path, apart=False)) as stage:
+        yield stage
 
 
 @pytest.fixture
 async def machine(tmp_path: Path) -> AsyncIterator[WebStage]:
-    stage = WebStage(tmp_path, apart=True)
-    await stage.begin()
-    yield stage
-    await stage.close()
+    async with begun(WebStage(tmp_path, apart=True)) as stage:
+        yield stage
 
 
 class TestWeb(Contract):

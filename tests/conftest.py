@@ -21,15 +21,18 @@ ROOM = 1_000_000_000
 
 # These take longest and wait much: they begin first, so that no process is left alone with one at the end.
 LONG = (
-    "test_billing.py",
-    "test_command_line.py",
     "test_browser.py",
-    "test_faults.py",
-    "test_house.py",
-    "test_contract.py",
-    "test_whole.py",
-    "test_offline.py",
+    "test_command_line.py",
+    "test_billing.py",
     "test_budgets.py",
+    "test_offline.py",
+    "test_faults.py",
+    "test_contract.py",
+    "test_contract_http.py",
+    "test_worker.py",
+    "test_draft.py",
+    "test_whole.py",
+    "test_house.py",
 )
 
 

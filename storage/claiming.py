@@ -70,13 +70,13 @@ LONGEST_DUE = (
 )
 THIS_IF_DUE = DUE.where(WITHIN).with_for_update()
 IN_VERSION = and_(answers.c.message == messages.c.key, answers.c.version == messages.c.version)
+LEFT_OPEN = and_(calls.c.thread == messages.c.thread, calls.c.outcome.is_(None))
+# One key each: for EXISTS, PostgreSQL may read all answers and all calls beforehand.
 NEXT = (
     select(
         messages,
-        exists().where(IN_VERSION).label("replied"),
-        exists()
-        .where(calls.c.thread == messages.c.thread, calls.c.outcome.is_(None))
-        .label("open"),
+        select(answers.c.key).where(IN_VERSION).scalar_subquery().label("replied"),
+        select(calls.c.key).where(LEFT_OPEN).limit(1).scalar_subquery().label("open"),
     )
     .where(messages.c.thread == bindparam("thread_key"), WORK)
     .order_by(*IN_ORDER)
@@ -205,7 +205,7 @@ def take(
     taken = {"thread_key": thread.key, "due": until, "claim": number, "claimed": message.key}
     transaction.run(CHANGE_THREAD, taken)
     transaction.run(COUNT_FAILURE, {"message_key": message.key})
-    if message.open:
+    if message.open is not None:
         money.give_up_on_open_calls(transaction, calls.c.thread == thread.key, now)
     files = transaction.all(FILES, {"message_key": message.key})
     return Claim(
@@ -216,7 +216,7 @@ def take(
         since=message.asked_at,
         stopped=message.stopped,
         until=until,
-        reply=recorded(transaction, message) if message.replied else None,
+        reply=recorded(transaction, message) if message.replied is not None else None,
         posts=to_posts(message.posts),
         allowed=message.allowed == message.version,
         unseen=tuple(to_attachment(each) for each in files if not each.receipt),

@@ -98,16 +98,18 @@ async def test_a_sentence_comes_back_and_the_process_lives_on(data: bytes, opene
 async def test_a_file_that_takes_too_long_costs_one_sentence_and_its_process_is_replaced(
     opened: Opened,
 ) -> None:
-    room = opened(seconds=0.3)
+    room = opened()
+    patience = room.seconds
     await room.prepare(HEIC, RULE, "high")
     [stuck] = room.cells
     os.kill(stuck.process.pid, signal.SIGSTOP)
+    room.seconds = 0.1
 
     with pytest.raises(PictureUnseen, match="too much time or memory"):
         await room.prepare(HEIC, RULE, "high")
 
     assert not stuck.alive
-    room.seconds = 20
+    room.seconds = patience
     assert await room.prepare(HEIC, RULE, "high") == images.prepare_all(HEIC, "gpt-4o", "high")
 
 
@@ -134,7 +136,7 @@ async def test_a_file_that_takes_too_much_memory_costs_one_sentence(opened: Open
 
 
 async def test_neighbours_are_prepared_while_a_process_hangs(opened: Opened) -> None:
-    room = opened(seconds=2)
+    room = opened()
     await room.prepare(HEIC, RULE, "high")
     [stuck] = room.cells
     os.kill(stuck.process.pid, signal.SIGSTOP)

@@ -429,10 +429,10 @@ def test_damage_ends_in_a_sentence_and_in_nothing_else(
 )
 def test_a_bomb_is_refused_by_its_header_at_once(data: bytes) -> None:
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(PictureUnseen, match="post it smaller"):
         images.prepare(data, "gpt-4o", "high")
-    seconds = time.perf_counter() - started
+    seconds = time.thread_time() - started
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 

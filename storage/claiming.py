@@ -246,7 +246,7 @@ def claimed_messages(claims: Sequence[Claim]) -> Select[Any]:
         # One by one, since for a list of names SQLite would walk through all threads.
         .where(or_(*(and_(*named(each.message)) for each in claims)))
         .order_by(threads.c.key)
-        .with_for_update(of=threads)
+        .with_for_update(of=[threads, messages], key_share=True)
     )
 
 

@@ -195,6 +195,32 @@ async def test_whoever_had_to_wait_for_a_thread_sees_it_as_it_was_left(
     assert lost is not claim_holds
 
 
+@pytest.mark.parametrize(
+    ("change", "loss"),
+    [
+        ("UPDATE threads SET touched = touched + 1", None),
+        ("UPDATE threads SET claim = claim + 1", "taken"),
+        ("UPDATE messages SET version = version + 1", "edited"),
+        ("UPDATE messages SET stopped = true", "stopped"),
+        ("UPDATE threads SET claimed = NULL; DELETE FROM messages", "deleted"),
+    ],
+)
+async def test_whoever_waited_to_prolong_a_claim_hears_what_became_of_it(
+    postgres: Server, change: str, loss: str | None
+) -> None:
+    url = postgres.create()
+    async with open_store(url) as store, asyncio.timeout(30):
+        claim = await asked(store)
+        with psycopg.connect(url) as writer:
+            writer.execute("SELECT 1 FROM threads FOR UPDATE")
+            writer.execute(change)
+            renewing = asyncio.create_task(store.renew([claim]))
+            while not await somebody_waits(postgres):
+                pass
+
+        assert (await renewing).get(THREAD) == loss
+
+
 async def somebody_waits(postgres: Server) -> bool:
     """Whether a transaction stands before a lock of another."""
 

@@ -191,10 +191,15 @@ def give_back(transaction: Transaction, claim: Claim, delay: float, *, failed: b
 
 
 def take_back_all(transaction: Transaction) -> None:
-    """Makes every claimed thread due now: whoever held it is known to be dead."""
-    transaction.run(
-        update(threads).where(threads.c.claimed.is_not(None)).values(due=transaction.now())
-    )
+    """Makes every claimed thread due now: whoever held it is known to be dead.
+
+    A power cut may have taken a claim with it, under which something was posted already: no number
+    is given twice, and no claim on what waits is taken for the thread's first.
+    """
+    free = threads.c.claimed.is_(None)
+    transaction.run(update(threads).where(~free).values(due=transaction.now()))
+    waiting = update(threads).where(free, threads.c.due.is_not(None))
+    transaction.run(waiting.values(claim=threads.c.claim + 1))
 
 
 def take(

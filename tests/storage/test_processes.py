@@ -96,7 +96,8 @@ async def test_a_bot_that_was_killed_is_continued_at_once(tmp_path: Path) -> Non
     async with open_store(url, exclusive=True) as store:
         claim = await claimed(store)
 
-        assert (claim.number, claim.failures, claim.message.id) == (2, 1, "1")
+        assert claim.number > 1
+        assert (claim.failures, claim.message.id) == (1, "1")
         assert (await store.thread_spent(THREAD)).possibly_charged == 1
 
 

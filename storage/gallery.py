@@ -126,14 +126,16 @@ def keep(transaction: Transaction, message: Row[Any], number: int, images: Seque
 def recall(
     transaction: Transaction, message: Row[Any], number: int, form: str, source: str
 ) -> bool:
-    """Whether a form that is there already is shown from now on."""
+    """Whether there is such a form, shown from now on; a picture that was deleted stays deleted."""
     own = {"thread_key": message.thread, "at_number": number, "named": form}
     parts = transaction.all(OWN, own)
     if parts:
-        return show(transaction, message, number, dict(parts[0]._mapping)) is not None
+        show(transaction, message, number, dict(parts[0]._mapping))
+        return True
     parts = transaction.all(DONATED, of_file(message, source, form)) if source else []
-    copied = [dict(each._mapping) for each in parts]
-    return bool(copied) and add_form(transaction, message, number, copied)
+    if parts:
+        add_form(transaction, message, number, [dict(each._mapping) for each in parts])
+    return bool(parts)
 
 
 def knows(transaction: Transaction, place: ThreadId, source: str, form: str) -> bool:

@@ -16,6 +16,7 @@ from bot.domain import (
     Image,
     Message,
     Picture,
+    Scope,
     ThreadId,
     Turn,
 )
@@ -137,6 +138,29 @@ async def test_a_form_whose_owner_forgets_it_just_now_is_prepared_again(
 
     assert house.room.prepared == ["tile-768"] * 2
     assert (await house.picture(second)).image
+
+
+async def test_a_file_that_was_deleted_while_it_was_fetched_is_fetched_no_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.eyes.look(await house.ask(1, LARGE), TILE)
+    there = replace(THREAD, channel="c2", root="t2")
+    earlier = posted(1, "", file(house.place, "deleted", LARGE), thread=there)
+    await house.store.accept(replace(earlier, kind="context", addressed=False))
+    claim = await house.ask(2, thread=there)
+    knows = house.store.knows
+
+    async def too_late(place: ThreadId, source: str, form: str) -> bool:
+        await house.store.retract(Scope(there.platform, there.workspace, attachment="deleted"))
+        return await knows(place, source, form)
+
+    monkeypatch.setattr(house.store, "knows", too_late)
+
+    async with asyncio.timeout(10):
+        await house.eyes.look(claim, TILE)
+
+    assert house.place.fetched.count("deleted") == 1
+    assert await house.store.pictures(claim) == []
 
 
 async def test_another_workspace_learns_nothing_of_it(house: House) -> None:

@@ -44,8 +44,9 @@ def is_text(head: bytes) -> bool:
     return broken <= 3 and not re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", words)
 
 
+# Each comment is read in one way alone, or a few dozen of them would take years.
 PAGE = re.compile(
-    rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title|meta|script)\b",
+    rb"(<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title|meta|script)\b",
     re.DOTALL,
 )
 KINDS = tuple(

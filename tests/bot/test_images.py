@@ -328,6 +328,7 @@ def test_frames_are_counted_without_decoding_them() -> None:
         (b"\xef\xbb\xbf\n <html lang=en>", "web page"),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "x">', "web page"),
         (b"<!-- hi --><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"<!-- one --> <!-- two -->\n<html>", "web page"),
         (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b'{"ok": false, "error": "file_not_found"}', "text"),
         ("Grüße aus Wien".encode(), "text"),
@@ -447,6 +448,14 @@ def test_a_size_that_is_told_twice_is_not_believed() -> None:
 
     with pytest.raises(PictureUnseen, match="damaged"):
         images.prepare(data, "gpt-4o", "high")
+
+
+def test_a_text_of_many_comments_is_told_at_once() -> None:
+    started = time.thread_time()
+    with pytest.raises(PictureUnseen, match="text"):
+        images.measure(b"<!---->" * 24)
+
+    assert time.thread_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

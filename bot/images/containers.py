@@ -9,9 +9,11 @@ from bot.images.reading import CUT_OFF, DAMAGED, NO_PAGES, Header, Order, Size, 
 MEGAPIXELS = 50
 """They must be held whole, some of them twice."""
 MOST_BOXES = 20_000
-"""Boxes of a HEIC that are walked; a photo has some hundred."""
+"""Boxes of a HEIC that are walked, and items in its lists; a photo has some hundred."""
 MOST_PAGES = 1_000
 """Pictures in a TIFF that are counted."""
+MOST_TAGS = 500
+"""Entries of each that are read; those of its size stand among the first, since they are in order."""
 
 HEIC_BRANDS = re.compile(rb"hei[cmsx]|hev[cmsx]|m[is]f1")
 AVIF_BRANDS = re.compile(rb"avi[fs]")
@@ -111,19 +113,23 @@ def primary(meta: memoryview, name: str) -> tuple[Size, int, int | None, Size | 
 
 
 def belonging(stock: memoryview, item: int) -> Iterator[int]:
-    """Which properties, counted from 1, belong to an item."""
+    """Which properties, counted from 1, belong to an item; only its first list counts."""
+    left = MOST_BOXES
     for kind, body in boxes(stock, 0, len(stock)):
         if kind != b"ipma":
             continue
         wide, long = number(body, 3, 1, "big") & 1, 4 if body[0] else 2
-        at = 8
-        for _ in range(min(number(body, 4, 4, "big"), MOST_BOXES)):
+        at, listed = 8, min(number(body, 4, 4, "big"), left)
+        left -= listed
+        for _ in range(listed):
             owner, count = number(body, at, long, "big"), number(body, at + long, 1, "big")
             at += long + 1
-            for place in range(at, at + count * (1 + wide), 1 + wide):
-                if owner == item:
+            end = at + count * (1 + wide)
+            if owner == item:
+                for place in range(at, end, 1 + wide):
                     yield number(body, place, 1 + wide, "big") & (0x7FFF if wide else 0x7F)
-            at += count * (1 + wide)
+                return
+            at = end
 
 
 def aperture(body: memoryview, size: tuple[int, int]) -> tuple[int, int]:
@@ -199,7 +205,7 @@ def directory(data: bytes, at: int, order: Order, *, big: bool) -> tuple[dict[in
     count, entry = number(data, at, 8 if big else 2, order), 20 if big else 12
     start = at + (8 if big else 2)
     tags: dict[int, int] = {}
-    for place in range(start, start + entry * min(count, 4096), entry):
+    for place in range(start, start + entry * min(count, MOST_TAGS), entry):
         tag, kind = number(data, place, 2, order), number(data, place + 2, 2, order)
         size = {1: 1, 3: 2, 4: 4, 16: 8}.get(kind)
         if size and tag in (0xFE, 0x100, 0x101, 0x112):

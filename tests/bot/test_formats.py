@@ -1,6 +1,7 @@
 """What phones, cameras, scanners and old programs make, beside PNG, JPEG, WebP and GIF."""
 
 import struct
+import time
 from dataclasses import replace
 
 import pytest
@@ -277,6 +278,38 @@ def test_a_heic_of_boxes_without_end_is_given_up() -> None:
 
     with pytest.raises(PictureUnseen):
         images.measure(data[:meta] + whole + data[meta:])
+
+
+def test_a_heic_is_read_at_once_however_long_its_lists_are() -> None:
+    lists = struct.pack(">II", 0, 19_000) + (b"\0\1\xff" + b"\1" * 255) * 19_000
+    size = boxed(b"ipco", boxed(b"ispe", struct.pack(">III", 0, 300, 200)))
+    stock = boxed(b"iprp", size + boxed(b"ipma", lists) * 2)
+    meta = boxed(b"meta", bytes(4) + boxed(b"pitm", b"\0\0\0\0\0\1") + stock)
+
+    started = time.thread_time()
+
+    assert images.measure(boxed(b"ftyp", b"heic\0\0\0\0") + meta) == (300, 200)
+    assert time.thread_time() - started < 0.5
+
+
+def test_a_tiff_is_read_at_once_however_many_entries_its_pages_share() -> None:
+    pages, entries = 1_000, 4_096
+    # Each entry ends in the number of entries of a page that begins with the last of its bytes.
+    entry = struct.pack("<HHIHH", 0x100, 3, 1, 100, entries)
+    data = bytearray(b"II*\0\x08\0\0\0" + struct.pack("<H", entries))
+    data += (entry + entry.replace(b"\0\1", b"\1\1", 1)) * ((pages + entries) // 2 + 1)
+    for page in range(pages):
+        struct.pack_into("<I", data, 10 + 12 * (page + entries), 8 + 12 * (page + 1))
+
+    started = time.thread_time()
+
+    assert len(headers.read(bytes(data)).pages) == pages
+    assert time.thread_time() - started < 1
+
+
+def boxed(kind: bytes, body: bytes) -> bytes:
+    """A part of a HEIC."""
+    return struct.pack(">I", 8 + len(body)) + kind + body
 
 
 def test_boxes_that_are_smaller_than_their_heads_are_damage() -> None:

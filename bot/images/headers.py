@@ -112,20 +112,29 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def png(data: bytes) -> Header:
-    """Reads the size, then walks all chunks: turn and frames may be told late."""
+    """Reads the size, then walks all chunks: a turn may be told late, and frames may be fewer than promised."""
     if data[12:16] != b"IHDR":
         raise PictureUnseen(DAMAGED if len(data) > 16 else CUT_OFF)
     width, height = number(data, 16, 4, "big"), number(data, 20, 4, "big")
     check("a PNG", width, height, MEGAPIXELS["PNG"])
-    turn, frames, colours = 1, 1, None
+    turn, promised, begun, pixels, colours = 1, 1, 0, False, None
     for kind, body in chunks(data, len(PNG), "big"):
-        if kind == b"eXIf":
-            turn = orientation(body.tobytes())
-        elif kind == b"cICP" and len(body) >= 2:
-            colours = body[0], body[1]
-        elif kind == b"acTL" and len(body) >= 4:
-            frames = max(1, number(body, 0, 4, "big"))
-    return Header("PNG", width, height, turn, frames, colours=colours)
+        match kind:
+            case b"eXIf":
+                turn = orientation(body.tobytes())
+            case b"cICP" if len(body) >= 2:
+                colours = body[0], body[1]
+            case b"acTL" if len(body) >= 4 and not pixels:
+                promised = number(body, 0, 4, "big")
+            case b"fcTL":
+                begun += 1
+            case b"IDAT":
+                pixels = True
+            case b"IEND":
+                # Where the end is missing, frames may be too, and that is not to be overlooked.
+                promised = min(promised, begun)
+                break
+    return Header("PNG", width, height, turn, max(1, promised), colours=colours)
 
 
 def webp(data: bytes) -> Header:

@@ -1,5 +1,6 @@
 """What an estimate counts is what will be sent, whatever the file: by its header, before anything is decoded."""
 
+import struct
 from collections.abc import Sequence
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from bot import images, tokens
 from bot.commands import Sized, estimate, parts_of
 from bot.domain import Ask, Detail
+from bot.errors import PictureUnseen
 from bot.images import Darkroom, boards, documents
 from bot.images.reading import Header
 from bot.images.wishes import Wish
@@ -157,6 +159,24 @@ def test_of_an_animation_that_shows_something_else_where_it_cannot_move_only_fra
         (0, 255, 0),
         (0, 0, 255),
     ]
+
+
+def test_of_frames_that_a_png_only_promises_none_is_counted_or_missed() -> None:
+    many, none = (struct.pack(">II", number, 0) for number in (50, 5))
+    moving = pictures.animation("PNG", 100, 80, 3)
+    at = moving.index(b"acTL") - 4
+    lying = moving[:at] + pictures.chunk(b"acTL", many) + moving[at + 20 :]
+    still = pictures.png(100, 80)
+    alone = still[:33] + pictures.chunk(b"acTL", none) + still[33:]
+    late = still[:-12] + pictures.chunk(b"acTL", none) + still[-12:]
+
+    assert [images.prepare(data, "gpt-4o", "high").receipt for data in (lying, alone, late)] == [
+        "storyboard: all 3 frames, in time order",
+        "seen",
+        "seen",
+    ]
+    with pytest.raises(PictureUnseen, match="cut off"):
+        images.prepare(lying[:-12], "gpt-4o", "high")
 
 
 def test_an_avif_that_is_first_of_all_a_still_one_is_seen_as_it() -> None:

@@ -218,7 +218,7 @@ def bmp(data: bytes) -> Header:
     if number(data, 14, 4, "little") == 12:
         width, height = number(data, 18, 2, "little"), number(data, 20, 2, "little")
     else:
-        width, height = number(data, 18, 4, "little"), signed(number(data, 22, 4, "little"))
+        width, height = (signed(number(data, at, 4, "little")) for at in (18, 22))
     check("a BMP picture", width, abs(height), MEGAPIXELS)
     return Header("BMP", width, abs(height))
 
@@ -233,6 +233,8 @@ def icon(data: bytes) -> Header:
     if inner[:4] == b"\x89PNG":
         width, height = number(inner, 16, 4, "big"), number(inner, 20, 4, "big")
     else:
+        if number(inner, 0, 4, "little") not in BMP_HEADS:
+            raise PictureUnseen(DAMAGED)
         # Its own height counts the picture and a mask below it.
         width, height = number(inner, 4, 4, "little"), number(inner, 8, 4, "little") // 2
     check("an icon", width, height, MEGAPIXELS)

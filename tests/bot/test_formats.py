@@ -312,6 +312,21 @@ def boxed(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pictures.saved(SCENE, "BMP").replace(struct.pack("<i", 300), struct.pack("<i", -300), 1),
+        b"\0\0\1\0\1\0"
+        + struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, 5_000, 22)
+        + pictures.photo()[:5_000],
+    ],
+    ids=["bmp", "icon"],
+)
+def test_what_makes_no_sense_is_damage_and_not_too_large(data: bytes) -> None:
+    with pytest.raises(PictureUnseen, match="damaged"):
+        images.measure(data)
+
+
 def test_boxes_that_are_smaller_than_their_heads_are_damage() -> None:
     data = pictures.heic()
     at = data.index(b"meta") - 4

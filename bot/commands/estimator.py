@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
 
@@ -41,6 +42,7 @@ LOOKING_SECONDS = 6.0  # people wait for a card
 MODEL = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 NO_MODEL = "This is no model's name: it has letters, digits and `.:/@+-`, such as `gpt-5.4-mini`."
 DRAWN_AT_ONCE = 2
+READ_AT_ONCE = 4  # estimates; each holds no more than about one file of the largest
 Found = tuple[Sized, Message | None, Attachment | None]
 """A picture to be estimated; where it is in a file, that and the message which brought it."""
 
@@ -66,6 +68,7 @@ class Estimator:
         self.history_tokens = history_tokens
         self.darkroom = darkroom or Darkroom(max_bytes=max_file_bytes)
         self.pencils = asyncio.Semaphore(DRAWN_AT_ONCE)
+        self.readers = asyncio.Semaphore(READ_AT_ONCE)
 
     async def card(
         self, command: Command, ask: Ask, *, question_dollars: Decimal | None = None
@@ -74,8 +77,15 @@ class Estimator:
         ask = chosen(ask, command.options)
         if not MODEL.fullmatch(ask.model):
             return Card("Estimate", NO_MODEL)
+        async with AsyncExitStack() as held:
+            files = Files(self.adapters, self.darkroom, self.max_file_bytes, self.readers, held)
+            return await self.estimated(command, ask, files, question_dollars)
+
+    async def estimated(
+        self, command: Command, ask: Ask, files: Files, question_dollars: Decimal | None
+    ) -> Card:
+        """The card, with what is read of the files."""
         question = command.options.get("question", "")
-        files = Files(self.adapters, self.darkroom, self.max_file_bytes)
         found = await self.pictures(posted(command), command.attachments, files)
         if not found:
             try:

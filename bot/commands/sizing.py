@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 from bot import images, tokens
 from bot.commands.estimating import UNSIZED, Sized
@@ -33,10 +34,20 @@ DRAWN_DETAIL: Detail = "high"
 class Files:
     """The files of one estimate; what is read of them is held until it is drawn, and never stored."""
 
-    def __init__(self, adapters: Mapping[str, Adapter], darkroom: Darkroom, max_bytes: int) -> None:
+    def __init__(
+        self,
+        adapters: Mapping[str, Adapter],
+        darkroom: Darkroom,
+        max_bytes: int,
+        readers: asyncio.Semaphore,
+        held: AsyncExitStack,
+    ) -> None:
+        """`readers` bounds how many estimates hold files at once; a place in it is `held` as long as they are."""
         self.adapters = adapters
         self.darkroom = darkroom
         self.max_bytes = max_bytes
+        self.readers = readers
+        self.held = held
         self.read: dict[str, bytes] = {}
         """By attachment; nothing for one that could not be had."""
         self.until = asyncio.get_running_loop().time() + READ_SECONDS
@@ -46,19 +57,24 @@ class Files:
         told = Sized.of(attachment, max_bytes=self.max_bytes, cut=self.darkroom.options.split_tall)
         unsized = told.error == UNSIZED and not attachment.linked
         more = not told.error and may_be_more(attachment)
-        # All together is hardly more than one file may be.
-        room = len(self.read) < MOST_READ and sum(map(len, self.read.values())) < self.max_bytes
-        if not (room and (unsized or more)):
+        if not (self.has_room_for(attachment) and (unsized or more)):
             return [told]
-        self.read[attachment.id] = b""
         try:
             async with asyncio.timeout_at(self.until):
+                if not self.read:
+                    await self.held.enter_async_context(self.readers)
+                self.read[attachment.id] = b""
                 self.read[attachment.id] = data = await self.fetch(message, attachment)
                 return await parts_of(attachment.name, data, self.darkroom)
         except PictureUnseen as error:
             return [Sized(attachment.name, error=error.sentence)]
         except (ThreadsightError, TimeoutError):
             return [told]
+
+    def has_room_for(self, attachment: Attachment) -> bool:
+        """Whether all files together would still be hardly more than one may be."""
+        size = sum(map(len, self.read.values())) + max(1, attachment.size or 0)
+        return len(self.read) < MOST_READ and size <= self.max_bytes
 
     async def shown(
         self, message: Message, attachment: Attachment, *, cut: bool

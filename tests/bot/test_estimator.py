@@ -1,13 +1,16 @@
 """What a question would cost here and now: with its thread, a drawing, and a button that asks it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from bot import images, tokens
 from bot.commands import Estimator, sizing
+from bot.commands.estimator import READ_AT_ONCE
 from bot.domain import Ask, Attachment, Card, Command, Message, Reply, ThreadId
 from bot.errors import Outage
 from bot.images import Darkroom, Options
@@ -146,6 +149,39 @@ async def test_no_more_is_read_for_an_estimate_than_one_file_may_hold(
 
     assert card.text.count("`p.jpg` 640×480") == 2
     assert "3. `p.jpg`: size unknown" in card.text
+
+
+async def test_a_file_that_would_be_too_much_beside_the_others_is_not_fetched(
+    estimator: Estimator, place: FakeAdapter
+) -> None:
+    data = pictures.gif(40, 30, frames=3)
+    place.files.update(dict.fromkeys(("f0", "f1"), data))
+    told = [Attachment(n, "a.gif", size=len(data), width=40, height=30) for n in place.files]
+    estimator.max_file_bytes = 2 * len(data) - 1
+
+    card = await estimator.card(command(*told), ASK)
+
+    assert place.fetched == ["f0"]
+    assert "2. `a.gif` 40×30" in card.text
+
+
+async def test_files_of_a_few_estimates_alone_are_held_at_once(
+    estimator: Estimator, place: FakeAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.files["f1"] = pictures.gif(40, 30, frames=3)
+    told = Attachment("f1", "a.gif", width=40, height=30)
+    monkeypatch.setattr(sizing, "READ_SECONDS", 0.0)
+
+    async with AsyncExitStack() as others:
+        for _ in range(READ_AT_ONCE):
+            await others.enter_async_context(estimator.readers)
+        late = await estimator.card(command(told), ASK)
+        assert place.fetched == ["f1"]  # to be drawn, which a few do at a time
+    monkeypatch.setattr(sizing, "READ_SECONDS", 10.0)
+    cards = await asyncio.gather(*(estimator.card(command(told), ASK) for _ in range(9)))
+
+    assert "`a.gif` 40×30" in late.text
+    assert all("`a.gif, all 3 frames` 80×60" in card.text for card in cards)
 
 
 async def test_every_page_of_a_document_is_counted(

@@ -43,6 +43,8 @@ HARMLESS_PIXELS = 300_000
 """Up to so many, a picture of the old formats takes a thread a few milliseconds."""
 HARMLESS_JPEG = 3_000_000
 """JPEG is scaled while it is decoded; beyond, two threads at work would make the event loop late by 20 ms."""
+HARMLESS_BYTES = 8_000_000
+"""What is larger holds more than so few pixels need, and may be walked over again and again."""
 
 BROKE = "reading it took too much time or memory; post it as a PNG or JPEG"
 STOPPING = "The bot stopped while it read the picture."
@@ -108,7 +110,7 @@ class Darkroom:
     def prepare_harmless(self, data: bytes, wish: Wish, source: str) -> tuple[Image, ...] | None:
         """In this process, or None for what may run away."""
         header = opened(data, self.max_bytes)
-        return develop(data, header, wish, source) if harmless(header) else None
+        return develop(data, header, wish, source) if harmless(header, len(data)) else None
 
     def prepare_apart(self, data: bytes, wish: Wish, source: str) -> tuple[Image, ...]:
         """In a process of its own, which is replaced when it dies over the file."""
@@ -244,8 +246,10 @@ def read(pipe: IO[bytes], size: int) -> bytes:
     return data
 
 
-def harmless(header: Header) -> bool:
-    """Whether decoding it in this process can neither run away nor hold up anybody."""
+def harmless(header: Header, size: int) -> bool:
+    """Whether decoding a file of so many bytes in this process can neither run away nor hold up anybody."""
+    if size > HARMLESS_BYTES:
+        return False
     if header.format == "JPEG":
         return header.width * header.height <= HARMLESS_JPEG
     small = header.width * header.height <= HARMLESS_PIXELS

@@ -58,6 +58,15 @@ async def test_harmless_pictures_need_no_process(opened: Opened) -> None:
     assert room.cells == set()
 
 
+async def test_a_small_picture_in_a_large_file_is_prepared_in_a_process(opened: Opened) -> None:
+    room, data = opened(), PHOTO + bytes(darkroom.HARMLESS_BYTES)
+
+    made = await room.prepare(data, RULE, "high")
+
+    assert len(room.cells) == 1
+    assert made == images.prepare_all(data, "gpt-4o", "high")
+
+
 async def test_a_process_serves_one_picture_after_the_other(opened: Opened) -> None:
     room = opened()
     for _ in range(3):

@@ -155,8 +155,9 @@ def bound(host: str, first: int) -> tuple[socket.socket, int]:
 def read(path: Path, max_bytes: int) -> bytes:
     """A file's bytes, bounded."""
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            data = file.read(min(size, max_bytes) + 1)
     except OSError as error:
         raise PictureUnseen(NO_FILE) from error
     if len(data) > max_bytes:

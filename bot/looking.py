@@ -82,16 +82,22 @@ class Eyes:
         Returns the numbers of those of which there is news: their originals are gone, or will not do.
         """
         news: set[int] = set()
+        looks: list[asyncio.Task[Exception | None]] = []
         pictures = await self.store.pictures(claim)
         try:
             async with asyncio.TaskGroup() as group:
                 for picture in pictures:
                     if picture.pending:
-                        group.create_task(self.look_at(claim, picture, ask, begun))
+                        looks.append(group.create_task(self.look_at(claim, picture, ask, begun)))
                     elif fits_badly(picture, ask):
                         group.create_task(self.look_again(claim, picture, ask, news))
         except ExceptionGroup as errors:
             raise first(errors) from errors
+        for fault in filter(None, (each.result() for each in looks)):
+            if isinstance(fault, Outage):
+                # One broken file is no outage for everybody: it counts.
+                raise TransientError(fault.sentence, retry_after=fault.retry_after) from fault
+            raise fault
         return news
 
     async def missing(self, fitted: Fitted) -> list[int]:
@@ -116,11 +122,16 @@ class Eyes:
         for number in numbers:
             await self.store.note(claim, number, f"not seen: {why}")
 
-    async def look_at(self, claim: Claim, picture: Picture, ask: Ask, begun: Begun | None) -> None:
-        """Keeps one new picture; one that cannot be seen fails alone."""
+    async def look_at(
+        self, claim: Claim, picture: Picture, ask: Ask, begun: Begun | None
+    ) -> Exception | None:
+        """Keeps one new picture; one that cannot be seen fails alone.
+
+        Returns why it has to be tried again, once the others are kept.
+        """
         if picture.attachment.linked:
             await self.store.note(claim, picture.number, "linked")
-            return
+            return None
         try:
             made = await self.from_original(claim, picture, ask, begun)
         except PictureUnseen as error:
@@ -129,16 +140,13 @@ class Eyes:
             raise
         except Exception as error:
             # Not to be had just now, or a fault of ours: tried again, but not at the others' cost.
-            if claim.failures >= PATIENCE:
-                why = error.sentence if isinstance(error, TransientError) else BROKE
-                await self.leave_out(claim, [picture.number], why)
-            elif isinstance(error, Outage):
-                # One broken file is no outage for everybody: it counts.
-                raise TransientError(error.sentence, retry_after=error.retry_after) from error
-            else:
-                raise
+            if claim.failures < PATIENCE:
+                return error
+            why = error.sentence if isinstance(error, TransientError) else BROKE
+            await self.leave_out(claim, [picture.number], why)
         else:
             await self.keep(claim, picture, made.images)
+        return None
 
     async def look_again(self, claim: Claim, picture: Picture, ask: Ask, news: set[int]) -> None:
         """Shows a kept picture in the form that holds now: kept before, made anew, or as it is."""

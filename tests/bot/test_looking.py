@@ -20,7 +20,7 @@ from bot.domain import (
     ThreadId,
     Turn,
 )
-from bot.errors import PictureUnseen, TransientError
+from bot.errors import Outage, PictureUnseen, TransientError
 from bot.history import Fitted
 from bot.images import Darkroom
 from bot.looking import Eyes
@@ -232,6 +232,30 @@ async def test_all_files_of_a_message_are_fetched_together(house: House) -> None
 
     await house.eyes.look(claim, TILE)
 
+    assert all(picture.image for picture in await house.store.pictures(claim))
+
+
+async def test_what_has_to_be_tried_again_has_nothing_else_fetched_again(house: House) -> None:
+    away = asyncio.Event()
+
+    class Halting(FakeAdapter):
+        async def fetch(self, message: Message, attachment: Attachment) -> bytes:
+            if attachment.id.endswith("-0") and not away.is_set():
+                away.set()
+                raise Outage("away")
+            await away.wait()
+            return await super().fetch(message, attachment)
+
+    house.place = Halting()
+    house.eyes.originals.adapters = {"fake": house.place}
+    claim = await house.ask(1, *(pictures.png(20 + at, 20) for at in range(3)))
+
+    with pytest.raises(TransientError, match="away") as caught:
+        await house.eyes.look(claim, TILE)
+    await house.eyes.look(claim, TILE)
+
+    assert not isinstance(caught.value, Outage)
+    assert sorted(house.place.fetched) == [f"w1-t1-1-{at}" for at in range(3)]
     assert all(picture.image for picture in await house.store.pictures(claim))
 
 

@@ -9,7 +9,14 @@ import structlog
 
 from bot import history, tokens
 from bot.domain import Ask, Claim, Image, Picture, StoredImage
-from bot.errors import Outage, PermanentError, PictureUnseen, TransientError, first
+from bot.errors import (
+    Outage,
+    PermanentError,
+    PictureUnseen,
+    Superseded,
+    TransientError,
+    first,
+)
 from bot.history import Fitted
 from bot.images import Darkroom
 from bot.originals import Lost, Made, Originals, Use
@@ -94,9 +101,6 @@ class Eyes:
         except ExceptionGroup as errors:
             raise first(errors) from errors
         for fault in filter(None, (each.result() for each in looks)):
-            if isinstance(fault, Outage):
-                # One broken file is no outage for everybody: it counts.
-                raise TransientError(fault.sentence, retry_after=fault.retry_after) from fault
             raise fault
         return news
 
@@ -136,7 +140,8 @@ class Eyes:
             made = await self.from_original(claim, picture, ask, begun)
         except PictureUnseen as error:
             await self.leave_out(claim, [picture.number], error.sentence)
-        except PermanentError:
+        except (PermanentError, Outage, Superseded):
+            # No fault of the file's.
             raise
         except Exception as error:
             # Not to be had just now, or a fault of ours: tried again, but not at the others' cost.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from bot.domain import Attachment, Detail, Image, Message
-from bot.errors import PictureUnseen
+from bot.errors import Outage, PictureUnseen, TransientError
 from bot.images import Darkroom
 from bot.ports import Adapter, Store
 from bot.tokens import Rule
@@ -63,6 +63,9 @@ class Originals:
                 data = await self.adapters[place.platform].fetch(message, attachment)
             except PictureUnseen as error:
                 raise Lost(error.sentence) from error
+            except Outage as error:
+                # One broken file is no outage for everybody: it counts.
+                raise TransientError(error.sentence, retry_after=error.retry_after) from error
             source = await self.darkroom.source(data)
             rule, detail = await use
             form = rule.form(detail)

@@ -259,6 +259,23 @@ async def test_what_has_to_be_tried_again_has_nothing_else_fetched_again(house: 
     assert all(picture.image for picture in await house.store.pictures(claim))
 
 
+@pytest.mark.parametrize("failures", [0, looking.PATIENCE])
+async def test_a_database_that_is_away_is_no_fault_of_a_picture(
+    house: House, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    claim = replace(await house.ask(1, LARGE), failures=failures)
+
+    async def away(place: ThreadId, source: str, form: str) -> bool:
+        raise Outage("The database does not answer.")
+
+    monkeypatch.setattr(house.store, "knows", away)
+
+    with pytest.raises(Outage):
+        await house.eyes.look(claim, TILE)
+
+    assert (await house.picture(claim)).pending
+
+
 async def test_another_detail_gets_its_own_form_and_the_first_one_is_kept(house: House) -> None:
     claim = await house.ask(1, LARGE)
     await house.eyes.look(claim, TILE)

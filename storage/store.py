@@ -255,7 +255,7 @@ class SqlStore:
 
     async def posted(self, claim: Claim, posts: Sequence[PostId]) -> None:
         """Notes where the reply stands."""
-        await self._database.write(lambda tx: claiming.posted(tx, claim, posts), lasting=False)
+        await self._database.write(lambda tx: claiming.posted(tx, claim, posts))
 
     async def offer(self, claim: Claim, chances: Sequence[Chance]) -> list[str]:
         """Tokens of buttons."""

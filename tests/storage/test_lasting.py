@@ -60,6 +60,7 @@ LASTING: list[Callable[[SqlStore, Claim], Awaitable[object]]] = [
     lambda store, claim: store.accept(claim.message),
     lambda store, claim: store.attempt(claim, call("0.01", person_day())),
     lambda store, claim: store.record(claim, reply()),
+    lambda store, claim: store.posted(claim, ["post"]),
     lambda store, claim: store.settle(claim),
     lambda store, claim: store.postpone(claim, 1.0, failed=True),
     lambda store, claim: store.choose(THREAD, "thread", "detail", "low"),
@@ -73,7 +74,6 @@ DONE_AGAIN: list[Callable[[SqlStore, Claim], Awaitable[object]]] = [
     lambda store, claim: store.keep(claim, 1, image()),
     lambda store, claim: store.recall(claim, 1, "tile-768"),
     lambda store, claim: store.note(claim, 1, "not seen: gone"),
-    lambda store, claim: store.posted(claim, ["post"]),
     lambda store, claim: store.offer(claim, [Chance("again")]),
 ]
 
@@ -103,7 +103,6 @@ async def test_after_a_power_cut_the_question_is_there_and_answered_as_if_anew(
         claim = await claimed(store)
         await store.pictures(claim)
         await store.keep(claim, 1, image())
-        await store.posted(claim, ["post"])
         assert log.stat().st_size > on_disk
         cut = power_cut(file, tmp_path / "cut.db", on_disk)
 
@@ -111,8 +110,8 @@ async def test_after_a_power_cut_the_question_is_there_and_answered_as_if_anew(
         again = await claimed(store)
         (picture,) = await store.pictures(again)
 
-        # What was posted is known to nobody now, so it must not look as if nobody was here before.
-        assert (again.message, again.number, again.posts) == (claim.message, 2, ())
+        # Something may have been posted already, so it must not look as if nobody was here before.
+        assert (again.message, again.number) == (claim.message, 2)
         assert picture.pending
 
 

@@ -22,6 +22,8 @@ WEB = Path("data") / "web"
 DEMO_FOLDER = Path("data") / "demo"
 MOST_DAYS = 36_500
 PORT = 8765  # the page's, unless it is in use
+# A thread may hold up the event loop so long, as one that reads a hostile file's header; Python's own is 5 ms.
+SWITCH_SECONDS = 0.001
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_whatever_comes()
     parsed = parser().parse_args(arguments)
     logs.configure(quiet=parsed.quiet)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         images.require_safe_decoders()
         settings = Settings.read()

@@ -21,7 +21,7 @@ MAX_BYTES = (
 MAX_PICTURES = 100  # more are slow to send and hard to speak of
 KEPT_SHARE = 0.7  # of the room that stays filled after shedding: the rest is for the next questions
 TURN_TOKENS = 4  # around each message of a request
-LABEL_TOKENS = 12  # the words that name a picture
+LABEL_TOKENS = 12  # the words that name a picture, or a part of one
 ASSUMED_PICTURE_TOKENS = 3_000  # room for a picture whose tokens nobody can tell
 NEXT_QUESTIONS = 3  # within which a change must have paid for the prompt cache that it loses
 BUSY_SHARE = 0.5  # of the room that may fill before anything is lowered for the money alone
@@ -140,7 +140,8 @@ class Size:
         low = {p.number: min(full[p.number], room_of(p, "low", ask.model)) for p in seen}
         weights = {p.number: sum(image.size for image in p.images) for p in seen}
         parts = {p.number: max(1, len(p.images)) for p in seen}
-        text = TURN_TOKENS + tokens.text(turn.text) + LABEL_TOKENS * len(turn.pictures)
+        labels = sum(parts.get(picture.number, 1) for picture in turn.pictures)
+        text = TURN_TOKENS + tokens.text(turn.text) + LABEL_TOKENS * labels
         return cls(text, full, low, weights, parts)
 
 

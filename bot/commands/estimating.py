@@ -74,13 +74,13 @@ def estimate(
     rates = prices.rates(ask.model)
     looked = tuple(look(picture, rule, rates.input if rates else None) for picture in pictures)
     question_tokens = tokens.text(question)
+    detail = ask.detail if ask.detail in rule.levels else "high"
     text_tokens = (
         question_tokens
         + tokens.text(ask.instructions)
         + 2 * history.TURN_TOKENS
-        + history.LABEL_TOKENS * len(looked)
+        + history.LABEL_TOKENS * sum(picture.parts.get(detail, 1) for picture in looked)
     )
-    detail = ask.detail if ask.detail in rule.levels else "high"
     seen = [picture.tokens.get(detail) for picture in looked if not picture.error]
     counted = [count for count in seen if count is not None]
     known = rule.certainty != "unknown"

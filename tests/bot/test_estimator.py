@@ -10,9 +10,11 @@ import pytest
 
 from bot import images, tokens
 from bot.commands import Estimator, sizing
+from bot.commands.estimating import Sized, estimate
 from bot.commands.estimator import READ_AT_ONCE
 from bot.domain import Ask, Attachment, Card, Command, Message, Reply, ThreadId
 from bot.errors import Outage
+from bot.history import LABEL_TOKENS
 from bot.images import Darkroom, Options
 from bot.looking import Eyes
 from bot.pricing import Prices
@@ -292,6 +294,18 @@ async def test_with_nothing_new_the_thread_s_last_picture_is_drawn_from_what_is_
     assert card.drawing is not None
     assert "picture 1 (first.jpg), 320×240 pixels, as gpt-4o sees it" in card.drawing.alt
     assert place.fetched == ["f0"]
+
+
+def test_each_part_of_a_cut_screenshot_brings_its_label() -> None:
+    prices = Prices.load(None)
+    whole, cut = (
+        estimate([Sized("long.png", 400, 4_000, cut=each)], "What?", ASK, prices)
+        for each in (False, True)
+    )
+
+    parts = cut.pictures[0].parts[cut.detail]
+    assert parts > 1
+    assert cut.text_tokens == whole.text_tokens + (parts - 1) * LABEL_TOKENS
 
 
 async def test_a_long_screenshot_that_is_cut_is_counted_and_drawn_in_its_parts(

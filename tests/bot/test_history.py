@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain import Ask, Attachment, ImageKey, Mark, Picture, StoredImage, Turn
-from bot.history import CACHED_FROM, KEPT_SHARE, NEXT_QUESTIONS, Fitted, Room, break_even, fit, room
+from bot.history import (
+    CACHED_FROM,
+    KEPT_SHARE,
+    LABEL_TOKENS,
+    NEXT_QUESTIONS,
+    Fitted,
+    Room,
+    break_even,
+    fit,
+    room,
+)
 from bot.pricing import Prices, Rates
 from tests.fakes import posted, shown
 
@@ -207,7 +217,7 @@ def test_an_answer_that_alone_costs_more_than_the_limit_leaves_no_room() -> None
     assert held.tokens == 1
 
 
-def test_all_parts_of_a_document_are_counted() -> None:
+def test_all_parts_of_a_document_are_counted_with_a_label_each() -> None:
     turns = thread(1)
     page = turns[0].pictures[0]
     assert page.image is not None
@@ -216,6 +226,8 @@ def test_all_parts_of_a_document_are_counted() -> None:
     fitted = fit([replace(turns[0], pictures=(document,))], ASK, WIDE)
 
     assert fitted.new_picture_tokens == 3 * PICTURE_TOKENS
+    one = fit(turns, ASK, WIDE).tokens
+    assert fitted.tokens == one + 2 * (PICTURE_TOKENS + LABEL_TOKENS)
 
 
 @settings(max_examples=60, deadline=None)

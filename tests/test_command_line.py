@@ -579,7 +579,7 @@ async def test_control_characters_of_a_model_never_reach_the_terminal(shell: She
     assert "cat" in ended.out
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS refuses such names")
 async def test_a_file_may_have_any_name(shell: Shell) -> None:
     names = [os.fsdecode(b"caf\xe9 100%41.jpg"), "two\nlines\x1b[31m.jpg", "-n.jpg", "日本.jpg"]
     for name in names:
@@ -630,7 +630,7 @@ async def test_an_answer_is_kept_when_nobody_reads_it_to_the_end(shell: Shell) -
     assert ledger["total"]["output_tokens"] == 42
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a full device")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="macOS has no full device")
 async def test_output_that_cannot_be_written_is_one_sentence(shell: Shell) -> None:
     await shell.run("migrate")
     full = os.open("/dev/full", os.O_WRONLY)

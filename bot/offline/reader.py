@@ -115,7 +115,8 @@ def read(engine: "RapidOCR", image: Image.Image) -> list[Piece]:
     from rapidocr.utils.output import RapidOCROutput
 
     blue_green_red = numpy.ascontiguousarray(numpy.asarray(image)[:, :, ::-1])
-    # It raises what it likes on odd pictures; then there is nothing that it can read.
+    # Its errors share no base but Exception, two of them the same name, and OpenCV's and ONNX's come
+    # through it: whatever it is, there is nothing that it can read in this picture.
     try:
         found = engine(blue_green_red)
     except Exception:

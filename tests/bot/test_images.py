@@ -539,7 +539,7 @@ def near(data: bytes, colour: tuple[int, int, int]) -> bool:
     return all(abs(one - other) <= 3 for one, other in zip(pixel, colour, strict=True))
 
 
-@pytest.mark.skipif(not resizing.FAST, reason="Pillow needs no bands")
+@pytest.mark.skipif(not resizing.FAST, reason="no wheel of the fast resizer; Pillow needs no bands")
 @pytest.mark.parametrize("box", [None, (0.0, 0.0, 299.5, 410.25), (10.0, 100.0, 290.0, 400.0)])
 @pytest.mark.parametrize("sharp", [True, False])
 def test_a_large_picture_is_the_same_in_bands(

@@ -111,6 +111,7 @@ class Visit:
 async def browser() -> AsyncIterator[Browser]:
     """One Chromium for all tests of this file."""
     if not await asyncio.to_thread(CHROMIUM.exists):
+        # The one thing that no package brings: who only changes a rule need not install a browser.
         if os.environ.get("CI") == "true":
             pytest.fail("There is no Chromium: apt-get install chromium")
         pytest.skip("There is no Chromium at /usr/bin/chromium: apt-get install chromium")
